@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# Language, warnings, sanitizers: what every target of the project is compiled with.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+find_program(MOLIERE_CCACHE ccache)
+if(MOLIERE_CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${MOLIERE_CCACHE}")
+endif()
+
+add_library(moliere_flags INTERFACE)
+target_compile_options(moliere_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+                                               -Wno-sign-conversion -Wnon-virtual-dtor
+                                               -Woverloaded-virtual)
+if(MOLIERE_WERROR)
+  target_compile_options(moliere_flags INTERFACE -Werror)
+endif()
+if(MOLIERE_SANITIZE)
+  # -fno-sanitize-recover: an undefined behaviour fails the test instead of printing a line.
+  add_compile_options(-fsanitize=${MOLIERE_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${MOLIERE_SANITIZE})
+endif()
