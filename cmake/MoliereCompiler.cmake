@@ -15,7 +15,8 @@ endif()
 
 add_library(moliere_flags INTERFACE)
 target_compile_options(moliere_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-                                               -Wno-sign-conversion -Wnon-virtual-dtor
+                                               -Wno-sign-conversion
+                                               -Wno-missing-field-initializers -Wnon-virtual-dtor
                                                -Woverloaded-virtual)
 if(MOLIERE_WERROR)
   target_compile_options(moliere_flags INTERFACE -Werror)

@@ -16,7 +16,20 @@ namespace moliere {
 class Error : public std::runtime_error {
  public:
   Error(std::string_view problem, std::string_view why, std::string_view suggestion)
-      : std::runtime_error(fmt::format("{} ({}) {}", problem, why, suggestion)) {}
+      : std::runtime_error(fmt::format("{} ({}) {}", problem, why, suggestion)),
+        problem_(problem),
+        why_(why),
+        suggestion_(suggestion) {}
+
+  /// The same error, with what it is about in front: "model.onnx: problem (why) suggestion".
+  Error about(std::string_view subject) const {
+    return {fmt::format("{}: {}", subject, problem_), why_, suggestion_};
+  }
+
+ private:
+  std::string problem_;
+  std::string why_;
+  std::string suggestion_;
 };
 
 }  // namespace moliere

@@ -17,7 +17,8 @@ class GraphBuilder {
   std::string input(std::string name, DataType type, std::vector<Dimension> shape);
   /// Adds a constant.
   std::string initializer(std::string name, Tensor value);
-  /// Adds a node with one output named `<op_type>_<n>`, or `outputs` when given.
+  /// Adds a node `<op_type>_<n>` with one output `<op_type>_<n>_out`, or `outputs` when given, and
+  /// returns the name of the first.
   std::string node(std::string_view op_type, std::vector<std::string> inputs,
                    std::map<std::string, AttributeValue, std::less<>> attributes = {},
                    std::vector<std::string> outputs = {});
