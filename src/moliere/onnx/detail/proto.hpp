@@ -29,7 +29,4 @@ void tensor_to_proto(const Tensor& tensor, const std::string& name, ::onnx::Tens
 /// Throws Error for a cycle and for names that are defined twice.
 void sort_nodes(Graph& graph, bool is_subgraph);
 
-/// Names that a graph reads and does not define: those of the graph around it.
-std::vector<std::string> free_names(const Graph& graph);
-
 }  // namespace moliere::onnx::detail
