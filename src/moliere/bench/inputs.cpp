@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "moliere/bench/inputs.hpp"
+
+#include "moliere/core/error.hpp"
+#include "moliere/core/random.hpp"
+#include "moliere/onnx/shape_inference.hpp"
+#include "moliere/onnx/shape_rules.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace moliere::bench {
+namespace {
+
+/// More would not fit beside the engines on the machines that this is for.
+constexpr std::int64_t most_bytes = std::int64_t{8} << 30;
+
+/// Whole numbers from `low` up to, not including, `high`.
+struct IntegerRange {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+};
+
+/// Operators that hand their first input on with its values unchanged.
+bool keeps_values(const std::string& op) {
+  static const std::set<std::string, std::less<>> names{
+      "Identity",  "Cast",      "Reshape", "Flatten", "Squeeze",
+      "Unsqueeze", "Transpose", "Expand",  "Tile",    "Slice"};
+  return names.contains(op);
+}
+
+/// The range that consumer `node` allows for its input number `position`; nothing: any or unknown.
+std::optional<IntegerRange> range_at(const onnx::Node& node, std::size_t position,
+                                     const onnx::ShapeTable& shapes) {
+  const onnx::ValueShape* data = node.inputs.empty() ? nullptr : shapes.find(node.inputs[0]);
+  const std::string& op = node.op_type;
+  const bool takes_index = position == 1 && data != nullptr && !data->shape.empty();
+  if (takes_index &&
+      (op == "Gather" || op == "GatherElements" || op == "ScatterElements" || op == "Scatter")) {
+    const auto axis =
+        onnx::normalize_axis(node.attribute<std::int64_t>("axis", 0), data->shape.size());
+    return IntegerRange{0, data->shape[axis]};
+  }
+  if (takes_index && (op == "GatherND" || op == "ScatterND")) {
+    // The tuples index several axes: what the smallest of them allows is allowed by all.
+    const onnx::ValueShape* tuples = shapes.find(node.inputs[1]);
+    if (tuples == nullptr || tuples->shape.empty()) return std::nullopt;
+    const auto depth = std::min<std::size_t>(
+        static_cast<std::size_t>(std::max<std::int64_t>(tuples->shape.back(), 0)),
+        data->shape.size());
+    if (depth == 0) return std::nullopt;
+    return IntegerRange{
+        0, *std::min_element(data->shape.begin(),
+                             data->shape.begin() + static_cast<std::ptrdiff_t>(depth))};
+  }
+  if (op == "OneHot" && position == 0) {
+    const onnx::ValueShape* result = shapes.find(node.outputs[0]);
+    if (result == nullptr) return std::nullopt;
+    const auto axis =
+        onnx::normalize_axis(node.attribute<std::int64_t>("axis", -1), result->shape.size());
+    return IntegerRange{0, result->shape[axis]};
+  }
+  const bool recurrent = op == "RNN" || op == "GRU" || op == "LSTM";
+  if (recurrent && position == 4 && data != nullptr) return IntegerRange{1, data->shape[0] + 1};
+  // Arithmetic takes any number: small ones keep sums and products in range.
+  static const std::set<std::string, std::less<>> arithmetic{
+      "Add",       "Sub",       "Mul",       "Equal", "Less",  "Greater",     "Max",
+      "Min",       "Abs",       "Neg",       "Sign",  "Where", "LessOrEqual", "GreaterOrEqual",
+      "ReduceSum", "ReduceMax", "ReduceMin", "Concat"};
+  if (arithmetic.contains(op)) return IntegerRange{-10, 11};
+  return std::nullopt;
+}
+
+/// What all consumers of `name` allow together.
+void narrow(const onnx::Graph& graph, const onnx::ShapeTable& shapes, const std::string& name,
+            std::optional<IntegerRange>& range, int depth) {
+  constexpr int deepest = 16;
+  if (depth > deepest) return;
+  for (const onnx::Node& node : graph.nodes) {
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] != name) continue;
+      if (i == 0 && keeps_values(node.op_type)) {
+        // A conversion to floating point ends the search: any number will do there.
+        const onnx::ValueShape* result = shapes.find(node.outputs[0]);
+        if (result != nullptr && is_floating_point(result->type)) {
+          if (!range) range = IntegerRange{-10, 11};
+          continue;
+        }
+        narrow(graph, shapes, node.outputs[0], range, depth + 1);
+        continue;
+      }
+      const std::optional<IntegerRange> allowed = range_at(node, i, shapes);
+      if (!allowed) continue;
+      if (!range) range = allowed;
+      range->low = std::max(range->low, allowed->low);
+      range->high = std::min(range->high, allowed->high);
+    }
+  }
+}
+
+IntegerRange integer_range(const onnx::Model& model, const onnx::ShapeTable& shapes,
+                           const TensorSpec& spec) {
+  std::optional<IntegerRange> range;
+  narrow(model.graph, shapes, spec.name, range, 0);
+  if (!range || range->low >= range->high) {
+    throw Error(fmt::format("no values can be drawn for the integer input '{}'", spec.name),
+                "what reads it does not tell which numbers it allows",
+                fmt::format("give --input-range {}=LO:HI, or your own --input FILE", spec.name));
+  }
+  return *range;
+}
+
+/// Mean 0, variance 1, from integers and exact arithmetic alone.
+double irwin_hall(RandomStream& random) {
+  constexpr int terms = 12;
+  double sum = 0;
+  for (int i = 0; i < terms; ++i) sum += static_cast<double>(random()) * 0x1p-32;
+  return sum - terms / 2;
+}
+
+template <class T>
+T converted(double value) {
+  if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
+    return T(value);
+  } else {
+    return static_cast<T>(value);
+  }
+}
+
+void fill(Tensor& tensor, RandomStream& random,
+          const std::optional<std::pair<double, double>>& given,
+          const std::optional<IntegerRange>& integers) {
+  visit_type(tensor.type(), [&]<class T>() {
+    for (T& element : tensor.data<T>()) {
+      if constexpr (std::is_same_v<T, bool>) {
+        element = random.below(2) != 0;
+      } else if (integers) {
+        const auto span = static_cast<std::uint64_t>(integers->high - integers->low);
+        const auto bound = static_cast<std::uint32_t>(std::min<std::uint64_t>(span, 0xFFFFFFFFU));
+        element = converted<T>(static_cast<double>(integers->low + random.below(bound)));
+      } else {
+        element =
+            converted<T>(given ? random.uniform(given->first, given->second) : irwin_hall(random));
+      }
+    }
+  });
+}
+
+}  // namespace
+
+std::vector<std::vector<Tensor>> generate_inputs(const onnx::Model& model, std::size_t count,
+                                                 const InputOptions& options) {
+  const std::vector<TensorSpec> specs = onnx::input_specs(model);
+  const onnx::ShapeTable shapes = onnx::infer_shapes(model);
+  std::int64_t bytes = 0;
+  for (const TensorSpec& spec : specs) {
+    std::int64_t own = 0;
+    if (__builtin_mul_overflow(static_cast<std::int64_t>(spec.byte_size()),
+                               static_cast<std::int64_t>(count), &own) ||
+        __builtin_add_overflow(bytes, own, &bytes) || bytes > most_bytes) {
+      throw Error(fmt::format("{} sets of inputs need more than 8 GiB", count),
+                  "they must fit into memory", "use a smaller --batch or --dim");
+    }
+  }
+  for (const auto& [name, range] : options.ranges) {
+    if (std::ranges::find(specs, name, &TensorSpec::name) == specs.end()) {
+      throw Error(fmt::format("--input-range names '{}'", name), "the model has no such input",
+                  "see moliere models info");
+    }
+  }
+  std::vector<std::vector<Tensor>> sets(count);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const TensorSpec& spec = specs[i];
+    const auto found = options.ranges.find(spec.name);
+    std::optional<std::pair<double, double>> given;
+    if (found != options.ranges.end()) given = found->second;
+    std::optional<IntegerRange> integers;
+    if (!is_floating_point(spec.type) && spec.type != DataType::boolean) {
+      integers = given ? IntegerRange{static_cast<std::int64_t>(std::ceil(given->first)),
+                                      static_cast<std::int64_t>(std::ceil(given->second))}
+                       : integer_range(model, shapes, spec);
+    }
+    for (std::size_t set = 0; set < count; ++set) {
+      RandomStream random(options.seed, seed_from(model.graph.name + "/" + spec.name) + set);
+      Tensor& tensor = sets[set].emplace_back(spec.type, spec.shape);
+      fill(tensor, random, given, integers);
+    }
+  }
+  return sets;
+}
+
+std::pair<std::string, std::pair<double, double>> parse_input_range(const std::string& text) {
+  const std::size_t equals = text.rfind('=');
+  const std::size_t colon = text.find(':', equals == std::string::npos ? 0 : equals);
+  double low = 0;
+  double high = 0;
+  const auto number = [&](std::size_t begin, std::size_t end, double& value) {
+    const char* first = text.data() + begin;
+    const char* last = text.data() + end;
+    const auto [parsed, error] = std::from_chars(first, last, value);
+    return error == std::errc{} && parsed == last && std::isfinite(value);
+  };
+  if (equals == std::string::npos || equals == 0 || colon == std::string::npos ||
+      !number(equals + 1, colon, low) || !number(colon + 1, text.size(), high) || !(low < high)) {
+    throw Error(fmt::format("'{}' does not fit --input-range", text),
+                "it takes NAME=LO:HI with LO below HI",
+                "write for example --input-range index=0:16");
+  }
+  return {text.substr(0, equals), {low, high}};
+}
+
+}  // namespace moliere::bench
