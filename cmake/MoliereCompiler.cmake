@@ -18,6 +18,11 @@ target_compile_options(moliere_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
                                                -Wno-sign-conversion
                                                -Wno-missing-field-initializers -Wnon-virtual-dtor
                                                -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # GCC 12 finds these in its own headers once they are inlined (its bugs 105329, 105545, 107852).
+  target_compile_options(moliere_flags INTERFACE -Wno-restrict -Wno-stringop-overread
+                                                 -Wno-maybe-uninitialized)
+endif()
 if(MOLIERE_WERROR)
   target_compile_options(moliere_flags INTERFACE -Werror)
 endif()

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "moliere/bench/calibration_kernel.hpp"
 
-#include <array>
 #include <bit>
 #include <chrono>
 #include <cstddef>
+
+// The same work whatever the build (see roofline_kernels.cpp).
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("O2")
+#endif
 
 namespace moliere::bench {
 
@@ -20,14 +24,19 @@ std::uint64_t calibration_work(std::uint64_t iterations) {
   constexpr std::uint64_t increment = 1442695040888963407ULL;
   // Read at run time, so that nothing can be computed at build time.
   volatile const double start = 1.0;
-  std::array<double, chains> x{};
+  double x[chains];  // unrolled everywhere, so that they stay in registers
+#pragma GCC unroll 8
   for (std::size_t j = 0; j < chains; ++j) x[j] = start + 0.0625 * static_cast<double>(j);
   std::uint64_t state = 1;
   for (std::uint64_t i = 0; i < iterations; ++i) {
-    for (double& value : x) value = value * up * down;
+#pragma GCC unroll 8
+    for (std::size_t j = 0; j < chains; ++j) x[j] = x[j] * up * down;
     state = state * multiplier + increment;
   }
-  for (const double value : x) state = std::rotl(state, 7) ^ std::bit_cast<std::uint64_t>(value);
+#pragma GCC unroll 8
+  for (std::size_t j = 0; j < chains; ++j) {
+    state = std::rotl(state, 7) ^ std::bit_cast<std::uint64_t>(x[j]);
+  }
   return state;
 }
 

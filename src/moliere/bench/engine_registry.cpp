@@ -39,7 +39,8 @@ EngineManifest read_manifest(const fs::path& file) {
     manifest.description = json.value("description", "");
     json.at("protocol").get_to(manifest.protocol);
     json.at("command").get_to(manifest.command);
-    for (const auto& item : json.value("environment", Json::object()).items()) {
+    const Json environment = json.value("environment", Json::object());
+    for (const auto& item : environment.items()) {
       manifest.environment[item.key()] = item.value().get<std::string>();
     }
     manifest.setup = json.value("setup", "");

@@ -241,7 +241,7 @@ class Measurement {
     }
     // A pass over the memory can take a tenth of a second: fewer of them then.
     constexpr double time_per_sweep_s = 30e-3;
-    constexpr int fewest_repeats = 3;
+    constexpr int fewest_repeats = 1;
     const int repeats =
         std::clamp(static_cast<int>(time_per_sweep_s / seconds), fewest_repeats, repeats_per_sweep);
     seconds = std::min(seconds, shortest_s(cpus_, threads_, repeats, read));
@@ -323,8 +323,11 @@ std::vector<MemoryLevel> memory_levels(const Machine& machine, int threads) {
     const int instances = std::max(1, machine.logical_cores / std::max(1, cache->shared_by));
     const int threads_per_cache = (threads + instances - 1) / instances;
     const std::int64_t capacity = cache->bytes * std::min(threads, instances);
-    // Twice the level before at least (its buffer is half of it): that one would be measured again.
-    const std::int64_t buffer = std::max(cache->bytes / 2 / threads_per_cache, 4 * inner_buffer);
+    // Half of the cache, or the share of its cores: a large part of a large cache is slow to reach,
+    // and the limit is to be a bound. Twice the level before at least (whose buffer is half of it):
+    // that one would be measured again.
+    const int parts = std::max(2 * threads_per_cache, cache->shared_by);
+    const std::int64_t buffer = std::max(cache->bytes / parts, 4 * inner_buffer);
     levels.push_back({.name = fmt::format("L{}", level),
                       .capacity_bytes = capacity,
                       .buffer_bytes_per_thread = whole_pages(buffer)});

@@ -44,8 +44,9 @@ struct MemoryLevel {
   std::int64_t buffer_bytes_per_thread = 0;  // a multiple of 4096
 };
 
-/// The data caches of the machine and its memory. Half of a cache is measured, since its other
-/// half may hold something else; several times the largest cache for the memory.
+/// The data caches of the machine and its memory. A cache is measured with half of it, since its
+/// other half may hold something else, a shared one with its cores' shares; the memory with several
+/// times the largest cache.
 std::vector<MemoryLevel> memory_levels(const Machine& machine, int threads);
 
 /// Takes about 4 s. Throws Error when `threads` is not in [1, 4096] or cannot be started,

@@ -30,6 +30,7 @@ const KernelTable<Scalar>& kernels() {
     add_linear_operators(made);
     add_convolution_operators(made);
     add_pooling_operators(made);
+    add_sampling_operators(made);
     add_normalization_operators(made);
     add_recurrent_operators(made);
     add_attention_operators(made);

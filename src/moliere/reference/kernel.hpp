@@ -64,6 +64,8 @@ void add_convolution_operators(KernelTable<Scalar>& table);
 template <class Scalar>
 void add_pooling_operators(KernelTable<Scalar>& table);
 template <class Scalar>
+void add_sampling_operators(KernelTable<Scalar>& table);
+template <class Scalar>
 void add_normalization_operators(KernelTable<Scalar>& table);
 template <class Scalar>
 void add_recurrent_operators(KernelTable<Scalar>& table);

@@ -218,14 +218,24 @@ std::vector<Value<Scalar>> prelu(const Call<Scalar>& call) {
       });
 }
 
+bool is_signed_integer(DataType type) {
+  return type == DataType::int64 || type == DataType::int32 || type == DataType::int16 ||
+         type == DataType::int8;
+}
+
+/// Bits that leave are lost; zeros come in, on the left copies of the sign bit. A shift by a
+/// negative number or by more than there are bits leaves nothing else.
 template <class Scalar>
 std::vector<Value<Scalar>> shift(const Call<Scalar>& call) {
   const bool left = string_attribute(call, "direction", "") == "LEFT";
+  const bool arithmetic = !left && is_signed_integer(call.input(0).type);
   constexpr std::int64_t width = 64;
   return binary(
       call, [](Scalar, Scalar) -> Scalar { throw_invalid("BitShift of floating-point numbers"); },
-      [left](std::int64_t x, std::int64_t by) {
-        if (by >= width || by < 0) return std::int64_t{0};
+      [left, arithmetic](std::int64_t x, std::int64_t by) {
+        const bool beyond = by >= width || by < 0;
+        if (arithmetic) return x >> (beyond ? width - 1 : by);
+        if (beyond) return std::int64_t{0};
         return wrapping(left ? bits(x) << bits(by) : bits(x) >> bits(by));
       });
 }
@@ -294,6 +304,14 @@ void add_activations(KernelTable<Scalar>& table) {
   table["Swish"] = [](C c) {
     const Scalar alpha = float_attribute(c, "alpha", 1);
     return map_real(c, [=](Scalar x) { return x * sigmoid(alpha * x); });
+  };
+  // a sigmoid(alpha a) b
+  table["SwiGLU"] = [](C c) {
+    require(c.input(0).shape == c.input(1).shape, "the inputs of SwiGLU have different shapes");
+    const Scalar alpha = float_attribute(c, "alpha", 1);
+    return binary(
+        c, [=](Scalar a, Scalar b) { return a * sigmoid(alpha * a) * b; },
+        [](std::int64_t, std::int64_t) -> std::int64_t { throw_invalid("SwiGLU of integers"); });
   };
   // x tanh(softplus(x))
   table["Mish"] = [](C c) {

@@ -326,19 +326,21 @@ std::vector<Value<Scalar>> depth_to_space(const Call<Scalar>& call) {
   }));
 }
 
-/// The inverse of DepthToSpace in DCR order.
+/// The inverse of DepthToSpace, in either order (CRD since opset 28).
 template <class Scalar>
 std::vector<Value<Scalar>> space_to_depth(const Call<Scalar>& call) {
   const Value<Scalar>& x = call.input(0);
   const std::int64_t b = int_attribute(call, "blocksize", 1);
   require(x.shape.size() == 4 && b > 0 && x.shape[2] % b == 0 && x.shape[3] % b == 0,
           "SpaceToDepth of such a shape");
+  const bool crd = string_attribute(call, "mode", "DCR") == "CRD";
   const std::int64_t depth = x.shape[1];
   const Shape strides = strides_of(x.shape);
   const Shape shape{x.shape[0], depth * b * b, x.shape[2] / b, x.shape[3] / b};
   return single(pick(x, shape, [&](const Shape& i) {
-    const std::int64_t block = i[1] / depth;
-    return offset_of({i[0], i[1] % depth, i[2] * b + block / b, i[3] * b + block % b}, strides);
+    const std::int64_t block = crd ? i[1] % (b * b) : i[1] / depth;
+    const std::int64_t channel = crd ? i[1] / (b * b) : i[1] % depth;
+    return offset_of({i[0], channel, i[2] * b + block / b, i[3] * b + block % b}, strides);
   }));
 }
 

@@ -180,9 +180,9 @@ std::vector<Value<Scalar>> hardmax(const Call<Scalar>& call) {
   return single(Value<Scalar>::real(x.shape, std::move(y), x.type));
 }
 
-/// y_k = sum of x_j for j <= k (exclusive: j < k), from the end where reverse.
-template <class Scalar>
-std::vector<Value<Scalar>> cumulative_sum(const Call<Scalar>& call) {
+/// y_k = sum or product of x_j for j <= k (exclusive: j < k), from the end where reverse.
+template <class Scalar, class Step>
+std::vector<Value<Scalar>> cumulate(const Call<Scalar>& call, int start, Step&& step) {
   const Value<Scalar>& x = call.input(0);
   const std::size_t axis = normalize_axis(call.input(1).integers().at(0), x.shape.size());
   const bool exclusive = int_attribute(call, "exclusive", 0) != 0;
@@ -191,12 +191,12 @@ std::vector<Value<Scalar>> cumulative_sum(const Call<Scalar>& call) {
   return single(make_like(x, x.shape, [&](const auto& from, auto& to) {
     using T = typename std::decay_t<decltype(from)>::value_type;
     for_each_line(view, [&](std::size_t first, std::size_t stride) {
-      T sum{0};
+      T total = static_cast<T>(start);
       for (std::size_t k = 0; k < view.extent; ++k) {
         const std::size_t i = first + (reverse ? view.extent - 1 - k : k) * stride;
-        const T before = sum;
-        sum = static_cast<T>(sum + from[i]);
-        to[i] = exclusive ? before : sum;
+        const T before = total;
+        total = step(total, from[i]);
+        to[i] = exclusive ? before : total;
       }
     });
   }));
@@ -279,7 +279,12 @@ void add_reduction_operators(KernelTable<Scalar>& table) {
   table["Softmax"] = [](C c) { return softmax(c, false); };
   table["LogSoftmax"] = [](C c) { return softmax(c, true); };
   table["Hardmax"] = hardmax<Scalar>;
-  table["CumSum"] = cumulative_sum<Scalar>;
+  table["CumSum"] = [](C c) {
+    return cumulate(c, 0, [](auto a, auto b) { return static_cast<decltype(a)>(a + b); });
+  };
+  table["CumProd"] = [](C c) {
+    return cumulate(c, 1, [](auto a, auto b) { return static_cast<decltype(a)>(a * b); });
+  };
 }
 
 template void add_reduction_operators(KernelTable<double>&);
