@@ -107,6 +107,14 @@ TEST(MemoryLevels, ALevelIsNeverMeasuredInsideTheOneBefore) {
       << "half a third level for eight threads would lie in the second levels";
 }
 
+TEST(MemoryLevels, NorInsideASharedOneBefore) {
+  Machine machine = two_cache_machine();
+  machine.caches[2] = {2, "Unified", 4 * mib, 4};
+  machine.caches[3].bytes = 8 * mib;
+  EXPECT_EQ(memory_levels(machine, 1)[1].buffer_bytes_per_thread, 1 * mib);
+  EXPECT_EQ(memory_levels(machine, 1)[2].buffer_bytes_per_thread, 8 * mib);
+}
+
 TEST(MemoryLevels, MemoryIsNotExhausted) {
   Machine machine = two_cache_machine();
   machine.usable_memory_bytes = 40 * mib;

@@ -115,14 +115,6 @@ IntegerRange integer_range(const onnx::Model& model, const onnx::ShapeTable& sha
   return *range;
 }
 
-/// Mean 0, variance 1, from integers and exact arithmetic alone.
-double irwin_hall(RandomStream& random) {
-  constexpr int terms = 12;
-  double sum = 0;
-  for (int i = 0; i < terms; ++i) sum += static_cast<double>(random()) * 0x1p-32;
-  return sum - terms / 2;
-}
-
 template <class T>
 T converted(double value) {
   if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
@@ -145,7 +137,7 @@ void fill(Tensor& tensor, RandomStream& random,
         element = converted<T>(static_cast<double>(integers->low + random.below(bound)));
       } else {
         element =
-            converted<T>(given ? random.uniform(given->first, given->second) : irwin_hall(random));
+            converted<T>(given ? random.uniform(given->first, given->second) : random.uniform());
       }
     }
   });

@@ -20,7 +20,8 @@ struct InputOptions {
 /// `count` different sets of inputs (sets[set][input]), drawn from (seed, model, input, set) alone
 /// with exact arithmetic, so the same bytes on every machine.
 ///
-/// Floats: sum of 12 uniform numbers minus 6 (Irwin-Hall: mean 0, variance 1, tails cut at +-6).
+/// Floats: uniform in [0, 1): like pixels and normalised energies, and in the domain of Log and Sqrt
+/// (another range with --input-range).
 /// Integers: uniform in the range that their consumer allows, looked up through operators that do
 /// not change values: an index of Gather, ScatterND, OneHot, ... from 0 to the extent, a sequence
 /// length from 1. Booleans: either, alike. Never all zeros.

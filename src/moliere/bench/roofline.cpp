@@ -313,7 +313,7 @@ std::optional<Roofline> read_cached(const fs::path& file, const Json& key) {
 
 std::vector<MemoryLevel> memory_levels(const Machine& machine, int threads) {
   std::vector<MemoryLevel> levels;
-  std::int64_t inner_buffer = 0;
+  std::int64_t inner_bytes = 0;  // of the level before, for each thread
   std::int64_t largest_capacity = 0;
   constexpr int deepest_cache = 4;
   for (int level = 1; level <= deepest_cache; ++level) {
@@ -324,14 +324,14 @@ std::vector<MemoryLevel> memory_levels(const Machine& machine, int threads) {
     const int threads_per_cache = (threads + instances - 1) / instances;
     const std::int64_t capacity = cache->bytes * std::min(threads, instances);
     // Half of the cache, or the share of its cores: a large part of a large cache is slow to reach,
-    // and the limit is to be a bound. Twice the level before at least (whose buffer is half of it):
-    // that one would be measured again.
+    // and the limit is to be a bound. Twice the level before at least, or that one would be
+    // measured again.
     const int parts = std::max(2 * threads_per_cache, cache->shared_by);
-    const std::int64_t buffer = std::max(cache->bytes / parts, 4 * inner_buffer);
+    const std::int64_t buffer = std::max(cache->bytes / parts, 2 * inner_bytes);
     levels.push_back({.name = fmt::format("L{}", level),
                       .capacity_bytes = capacity,
                       .buffer_bytes_per_thread = whole_pages(buffer)});
-    inner_buffer = buffer;
+    inner_bytes = cache->bytes / threads_per_cache;
     largest_capacity = std::max(largest_capacity, capacity);
   }
   // Four times the caches leaves at most a quarter of it in them; 64 MiB where none is known.

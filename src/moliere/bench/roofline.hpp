@@ -49,8 +49,9 @@ struct MemoryLevel {
 /// times the largest cache.
 std::vector<MemoryLevel> memory_levels(const Machine& machine, int threads);
 
-/// Takes about 4 s. Throws Error when `threads` is not in [1, 4096] or cannot be started,
-/// std::bad_alloc when there is no memory for the buffers (a quarter of the usable one at most).
+/// Takes 2 to 3 s, more with a very large cache. Throws Error when `threads` is not in [1, 4096] or
+/// cannot be started, std::bad_alloc when there is no memory for the buffers (a quarter of the
+/// usable one at most).
 Roofline measure_roofline(int threads, Progress& progress);
 
 /// Only the arithmetic, in some 0.1 s: a little low on a machine that is not idle [FLOP/s]. Throws

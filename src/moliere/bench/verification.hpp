@@ -46,7 +46,7 @@ struct Expectation {
 
 struct VerificationLimits {
   /// Up to this many FLOP per call, every input set is evaluated; above, `few_inputs`.
-  double flops_for_all = 2e8;
+  double flops_for_all = 2.5e11;
   std::size_t few_inputs = 4;
   /// Above this many FLOP per call the float32 evaluation is made on one input only.
   double flops_for_float32 = 2e9;

@@ -322,6 +322,9 @@ UpdateRule update_rule_of(std::string_view name) {
 template <class Scalar>
 std::vector<Value<Scalar>> linear_attention(const Call<Scalar>& call) {
   const std::int64_t kv_heads = int_attribute(call, "kv_num_heads", 0);
+  for (std::size_t i = 0; i < 3; ++i) {
+    require(call.input(i).shape.size() == 3, "an input of LinearAttention has not three axes");
+  }
   const UpdateRule rule = update_rule_of(string_attribute(call, "update_rule", "gated_delta"));
   const Heads<Scalar> q = heads_of(call.input(0), int_attribute(call, "q_num_heads", 0));
   const Heads<Scalar> k = heads_of(call.input(1), kv_heads);

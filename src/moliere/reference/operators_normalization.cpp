@@ -126,8 +126,9 @@ template <class Scalar>
 std::vector<Value<Scalar>> group_normalization(const Call<Scalar>& call) {
   const Value<Scalar>& x = call.input(0);
   const auto [batch, channels, size] = channels_of(x.shape);
-  const std::size_t groups = at(int_attribute(call, "num_groups", 0));
-  require(groups > 0 && channels % groups == 0, "the channels do not divide into the groups");
+  const std::int64_t given = int_attribute(call, "num_groups", 0);
+  const std::size_t groups = at(given);
+  require(given > 0 && channels % groups == 0, "the channels do not divide into the groups");
   const bool scale_of_group = call.opset < 21;
   const std::size_t parameters = scale_of_group ? groups : channels;
   const std::vector<Scalar>& scale = per_channel(call, 1, parameters);

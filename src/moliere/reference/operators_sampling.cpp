@@ -315,6 +315,9 @@ Taps grid_taps(const GridMode& mode, double normalized, std::int64_t extent) {
     if (mode.padding == Padding::border) x = std::clamp(x, 0.0, size - 1);
     if (mode.padding == Padding::reflection) x = reflected(x, mode.low(), mode.high(extent));
   }
+  if (std::isnan(x)) return {};
+  // Further out no tap reaches the image any more.
+  x = std::clamp(x, -4.0, size + 3);
   // -0.75 is the coefficient that ONNX prescribes here.
   Taps taps = mode.interpolation == Interpolation::nearest
                   ? Taps{{static_cast<std::int64_t>(x), 1.0}}

@@ -206,19 +206,19 @@ std::string run_summary(const bench::RunResult& result) {
 }
 
 std::string verification_table(const bench::RunResult& result) {
-  std::string text = fmt::format("{} {} {} {} {}\n", left("model", 24), left("engine", 22),
+  std::string text = fmt::format("{} {} {} {} {}\n", left("model", 30), left("engine", 18),
                                  left("outputs", 26), right("error", 9), right("threshold", 9));
   for (const bench::ComparisonResult& comparison : result.comparisons) {
     const bench::CaseDescription& description = comparison.description;
     const std::string model = fmt::format("{} (batch {})", description.model, description.batch);
     if (comparison.rows.empty()) {
-      text += wrapped(left(model, 24) + " ", comparison.stopped_by);
+      text += wrapped(left(model, 30) + " ", comparison.stopped_by);
     }
     for (const bench::Row& row : comparison.rows) {
       const bool ran = row.outcome == Outcome::measured;
       const bench::Verification& check = row.verification;
       text += fmt::format(
-          "{} {} {} {} {}\n", left(model, 24), left(row.engine.label, 22),
+          "{} {} {} {} {}\n", left(model, 30), left(row.engine.label, 18),
           left(std::string(ran ? bench::to_string(check.check) : bench::to_string(row.outcome)),
                26),
           right(ran ? fmt::format("{:.2g}", check.error) : "-", 9),
