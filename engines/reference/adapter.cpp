@@ -138,12 +138,6 @@ class ReferenceEngine final : public engine::Engine {
       throw engine::NotSupported(
           fmt::format("device {} (the reference runs on the CPU)", request.configuration.device));
     }
-    if (request.configuration.threads != 1) {
-      throw engine::NotSupported(
-          fmt::format("threads {} (the reference takes 1: its products of more than some 50 MFLOP "
-                      "spread over all cores by themselves with path=blocked)",
-                      request.configuration.threads));
-    }
     return std::make_unique<ReferenceModel>(request);
   }
 };

@@ -5,8 +5,12 @@ add_executable(node_tests node_tests.cpp)
 target_link_libraries(node_tests PRIVATE moliere_flags moliere::reference fmt::fmt)
 set(node_tests_folder "${CMAKE_BINARY_DIR}/node_tests")
 file(MAKE_DIRECTORY "${node_tests_folder}")
+set(node_tests_python "${MOLIERE_VENV}/bin/python")
+if(NOT EXISTS "${node_tests_python}")
+  set(node_tests_python python3)
+endif()
 add_test(NAME reference.node_tests_dump
-         COMMAND "${MOLIERE_VENV}/bin/python" -W ignore
+         COMMAND "${node_tests_python}" -W ignore
                  "${CMAKE_CURRENT_SOURCE_DIR}/dump_node_tests.py" "${node_tests_folder}")
 set_tests_properties(reference.node_tests_dump PROPERTIES FIXTURES_SETUP node_tests
                                                           SKIP_RETURN_CODE 77 TIMEOUT 300)

@@ -11,7 +11,7 @@ namespace moliere::report {
 /// with `per_node` a line a node. At most 100 columns.
 std::string model_table(const bench::ModelCase& model, bool per_node);
 
-/// The same as JSON (docs/formats/model-info.md).
+/// The same as JSON (the keys are those of the table).
 Json model_json(const bench::ModelCase& model, bool per_node);
 
 }  // namespace moliere::report
