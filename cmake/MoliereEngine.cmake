@@ -13,6 +13,7 @@ function(moliere_add_engine NAME)
     target_link_libraries(worker_${NAME} PRIVATE moliere_flags moliere::worker ${ARG_LINK})
     set_target_properties(worker_${NAME} PROPERTIES OUTPUT_NAME worker RUNTIME_OUTPUT_DIRECTORY
                                                     "${folder}")
+    add_dependencies(engines worker_${NAME})
     install(TARGETS worker_${NAME} DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/moliere/engines/${NAME}")
   endif()
   install(FILES engine.json DESTINATION "${CMAKE_INSTALL_LIBEXECDIR}/moliere/engines/${NAME}")

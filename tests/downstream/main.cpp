@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Evaluates a built-in model with the installed libraries.
-#include <iostream>
-#include <vector>
-
 #include "moliere/reference/evaluate.hpp"
 #include "moliere/stats/quantile.hpp"
 #include "moliere/zoo/zoo.hpp"
+
+#include <iostream>
+#include <vector>
 
 int main() {
   const moliere::onnx::Model model = moliere::zoo::make(*moliere::zoo::find("higgs_model_dense"));

@@ -20,13 +20,12 @@ struct InputOptions {
 /// `count` different sets of inputs (sets[set][input]), drawn from (seed, model, input, set) alone
 /// with exact arithmetic, so the same bytes on every machine.
 ///
-/// Floats: uniform in [0, 1): like pixels and normalised energies, and in the domain of Log and Sqrt
-/// (another range with --input-range).
-/// Integers: uniform in the range that their consumer allows, looked up through operators that do
-/// not change values: an index of Gather, ScatterND, OneHot, ... from 0 to the extent, a sequence
-/// length from 1. Booleans: either, alike. Never all zeros.
-/// Throws Error for an integer whose range cannot be known (asks for --input-range), a range that
-/// is empty, a name that is no input, or inputs above 8 GiB in all.
+/// Floats: uniform in [0, 1): like pixels and normalised energies, and in the domain of Log and
+/// Sqrt (another range with --input-range). Integers: uniform in the range that their consumer
+/// allows, looked up through operators that do not change values: an index of Gather, ScatterND,
+/// OneHot, ... from 0 to the extent, a sequence length from 1. Booleans: either, alike. Never all
+/// zeros. Throws Error for an integer whose range cannot be known (asks for --input-range), a range
+/// that is empty, a name that is no input, or inputs above 8 GiB in all.
 std::vector<std::vector<Tensor>> generate_inputs(const onnx::Model& model, std::size_t count,
                                                  const InputOptions& options);
 

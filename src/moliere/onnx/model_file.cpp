@@ -30,8 +30,14 @@ constexpr std::int64_t oldest_opset = 7;
 constexpr std::int64_t newest_opset = 28;
 /// Subgraphs within subgraphs, functions within functions.
 constexpr int deepest_nesting = 32;
-/// Functions that call functions could grow without end.
-constexpr std::size_t most_nodes = 1'000'000;
+/// Functions that call functions grow exponentially with their nesting: a file of a kilobyte could
+/// ask for all memory. What is expanded may be this much, or a few times the file [bytes].
+constexpr std::size_t most_expanded_bytes = std::size_t{16} << 20;
+constexpr std::size_t most_expanded_per_file_byte = 4;
+/// A node of ours is larger than its few bytes in the file.
+constexpr std::size_t bytes_of_a_node = 64;
+/// Enough to tell by which function a value was made.
+constexpr std::size_t longest_function_prefix = 64;
 
 std::string normalized_domain(const std::string& domain) {
   return domain == "ai.onnx" ? "" : domain;
@@ -56,7 +62,10 @@ struct Scope {
 
 class Reader {
  public:
-  Reader(const ModelProto& proto, const fs::path& folder) : proto_(proto), folder_(folder) {
+  Reader(const ModelProto& proto, std::size_t file_bytes, const fs::path& folder)
+      : proto_(proto),
+        folder_(folder),
+        expandable_bytes_(std::max(most_expanded_bytes, file_bytes * most_expanded_per_file_byte)) {
     for (const FunctionProto& function : proto.functions()) {
       functions_[function_key(function.domain(), function.name(), function.overload())] = &function;
     }
@@ -74,6 +83,10 @@ class Reader {
     check_opset(model);
     model.graph = read_graph(proto_.graph(), Scope{});
     detail::sort_nodes(model.graph, false);
+    if (model.graph.outputs.empty()) {
+      throw Error("the model has no outputs", "there is nothing to compute",
+                  "check that it is the right file, or export the model again");
+    }
     return model;
   }
 
@@ -84,10 +97,10 @@ class Reader {
   }
 
   static void check_opset(const Model& model) {
-    const auto found = model.opset_imports.find("");
-    if (found == model.opset_imports.end()) return;  // only operators of other domains
-    if (found->second < oldest_opset || found->second > newest_opset) {
-      throw Error(fmt::format("the model uses opset {}", found->second),
+    // Only operators of other domains. A file that names no domain at all means opset 1.
+    if (!model.opset_imports.contains("") && !model.opset_imports.empty()) return;
+    if (model.opset() < oldest_opset || model.opset() > newest_opset) {
+      throw Error(fmt::format("the model uses opset {}", model.opset()),
                   fmt::format("this version reads opset {} to {}", oldest_opset, newest_opset),
                   "convert it with onnx.version_converter or export it again");
     }
@@ -182,10 +195,6 @@ class Reader {
       expand(*function->second, proto, scope, nodes);
       return;
     }
-    if (++node_count_ > most_nodes) {
-      throw Error("the model has more than a million nodes", "functions may be expanding endlessly",
-                  "export the model without model-local functions");
-    }
     Node node{.name = scope.prefix + proto.name(),
               .op_type = proto.op_type(),
               .domain = normalized_domain(proto.domain())};
@@ -206,9 +215,17 @@ class Reader {
   /// Replaces a call by the function's body, with values renamed after the call.
   void expand(const FunctionProto& function, const NodeProto& call, const Scope& outer,
               std::vector<Node>& nodes) {
-    Scope scope{.prefix = fmt::format("{}{}.{}/", outer.prefix, function.name(), ++expansions_),
+    Scope scope{.prefix = fmt::format("{}.{}/", function.name().substr(0, longest_function_prefix),
+                                      ++expansions_),
                 .depth = outer.depth + 1};
     check_depth(scope);
+    expanded_bytes_ += function.ByteSizeLong() + call.ByteSizeLong() +
+                       bytes_of_a_node * static_cast<std::size_t>(1 + function.node_size());
+    if (expanded_bytes_ > expandable_bytes_) {
+      throw Error("the model's functions expand to far more than the file",
+                  fmt::format("'{}' may be called without end", function.name()),
+                  "export the model without model-local functions");
+    }
     const auto bind = [&](const auto& formal, const auto& actual) {
       for (int i = 0; i < formal.size(); ++i) {
         // An argument that is not given is absent in the body too.
@@ -268,7 +285,8 @@ class Reader {
   const ModelProto& proto_;
   const fs::path& folder_;
   std::map<std::string, const FunctionProto*> functions_;
-  std::size_t node_count_ = 0;
+  std::size_t expandable_bytes_;
+  std::size_t expanded_bytes_ = 0;
   int expansions_ = 0;
 };
 
@@ -382,7 +400,7 @@ Model parse_model(std::span<const std::byte> bytes, const fs::path& folder) {
                 bytes.empty() ? "it is empty" : "its bytes are no ONNX message, or are cut off",
                 "check that it is the right file and that it is complete");
   }
-  return Reader(proto, folder).read();
+  return Reader(proto, bytes.size(), folder).read();
 }
 
 Model load_model(const fs::path& path) {

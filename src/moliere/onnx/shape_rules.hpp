@@ -12,8 +12,12 @@
 
 namespace moliere::onnx {
 
-/// A small tensor of integers (or booleans) whose elements are known before any call: what shapes
-/// are computed from.
+/// NumPy's limit; a file that declares more is damaged.
+constexpr std::size_t highest_rank = 64;
+
+/// A small tensor of whole numbers whose elements are known before any call: what shapes are
+/// computed from. Integers, booleans, and floats that happen to be whole (exporters scale shapes
+/// in float32).
 struct KnownIntegers {
   Shape shape;
   std::vector<std::int64_t> values;
@@ -56,7 +60,7 @@ using ShapeRule = std::vector<ValueShape> (*)(const ShapeCall&);
 /// By operator name.
 const std::map<std::string, ShapeRule, std::less<>>& shape_rules();
 
-/// The elements of a tensor of few integers or booleans; nothing for others.
+/// The elements of a tensor of few whole numbers; nothing for others.
 std::optional<KnownIntegers> known_integers(const Tensor& tensor);
 
 /// The elements of a node's first output where they follow from known integers.
