@@ -159,8 +159,9 @@ BatchedProduct batched_product(const Shape& a_shape, const Shape& b_shape) {
     product.b_matrix.push_back(o[1]);
   });
   // One matrix b for a whole batch of a (a layer applied to a batch): one product with more rows.
+  // The batch is then that of a, whose matrices lie behind each other.
   const bool one_b = std::ranges::all_of(product.b_matrix, [](std::int64_t i) { return i == 0; });
-  if (one_b && a_batch == product.batch_shape && !product.a_matrix.empty()) {
+  if (one_b && !product.a_matrix.empty()) {
     product.extents.rows *= static_cast<std::int64_t>(product.a_matrix.size());
     product.a_matrix = product.b_matrix = {0};
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalisations: y = scale (x - mean) / sqrt(variance + epsilon) + bias over different sets of
-// elements; equations as in ONNX's operator definitions. Variances are those of the population.
+// elements; equations as in ONNX's operator definitions. Variances are those of the population,
+// defaults of attributes the float32 numbers that ONNX stores.
 // Letters: N batch, C channels, D elements of a channel.
 #include "moliere/reference/detail.hpp"
 
@@ -68,8 +69,8 @@ std::vector<Value<Scalar>> batch_normalization(const Call<Scalar>& call) {
   require(int_attribute(call, "spatial", 1) != 0,
           "BatchNormalization with statistics per element (spatial 0, gone since opset 9)");
   const bool training = int_attribute(call, "training_mode", 0) != 0;
-  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5);
-  const Scalar momentum = float_attribute(call, "momentum", 0.9);
+  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5F);
+  const Scalar momentum = float_attribute(call, "momentum", 0.9F);
   const std::vector<Scalar>& scale = per_channel(call, 1, channels);
   const std::vector<Scalar>& bias = per_channel(call, 2, channels);
   std::vector<Scalar> mean = per_channel(call, 3, channels);
@@ -107,7 +108,7 @@ std::vector<Value<Scalar>> instance_normalization(const Call<Scalar>& call) {
   const auto [batch, channels, size] = channels_of(x.shape);
   const std::vector<Scalar>& scale = per_channel(call, 1, channels);
   const std::vector<Scalar>& bias = per_channel(call, 2, channels);
-  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5);
+  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5F);
   std::vector<Scalar> y(x.size());
   for (std::size_t plane = 0; plane < batch * channels; ++plane) {
     const Scalar* from = x.reals().data() + plane * size;
@@ -133,7 +134,7 @@ std::vector<Value<Scalar>> group_normalization(const Call<Scalar>& call) {
   const std::size_t parameters = scale_of_group ? groups : channels;
   const std::vector<Scalar>& scale = per_channel(call, 1, parameters);
   const std::vector<Scalar>& bias = per_channel(call, 2, parameters);
-  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5);
+  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5F);
   const std::size_t group_size = channels / groups * size;
   std::vector<Scalar> y(x.size());
   for (std::size_t group = 0; group < batch * groups; ++group) {
@@ -185,7 +186,7 @@ template <class Scalar>
 std::vector<Value<Scalar>> layer_normalization(const Call<Scalar>& call) {
   const Value<Scalar>& x = call.input(0);
   const LastAxes axes = last_axes(call);
-  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5);
+  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5F);
   std::vector<Scalar> y(x.size());
   std::vector<Scalar> means(axes.sets);
   std::vector<Scalar> inverse_deviations(axes.sets);
@@ -213,7 +214,7 @@ template <class Scalar>
 std::vector<Value<Scalar>> rms_normalization(const Call<Scalar>& call) {
   const Value<Scalar>& x = call.input(0);
   const LastAxes axes = last_axes(call);
-  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5);
+  const Scalar epsilon = float_attribute(call, "epsilon", 1e-5F);
   std::vector<Scalar> y(x.size());
   for (std::size_t set = 0; set < axes.sets; ++set) {
     const Scalar* from = x.reals().data() + set * axes.size;
@@ -259,7 +260,7 @@ std::vector<Value<Scalar>> local_response_normalization(const Call<Scalar>& call
   const auto [batch, channels, size] = channels_of(x.shape);
   const std::int64_t width = int_attribute(call, "size", 0);
   require(width > 0, "the size of LRN is not positive");
-  const Scalar alpha = float_attribute(call, "alpha", 1e-4);
+  const Scalar alpha = float_attribute(call, "alpha", 1e-4F);
   const Scalar beta = float_attribute(call, "beta", 0.75);
   const Scalar bias = float_attribute(call, "bias", 1);
   const auto below = at((width - 1) / 2);

@@ -18,7 +18,7 @@ template <class Scalar>
 using Activation = std::function<Scalar(Scalar)>;
 
 /// An activation, how many of its parameters come from activation_alpha and activation_beta, and
-/// their defaults (those of ONNX's operators of these names).
+/// their defaults (those of ONNX's operators of these names, which are float32 numbers).
 struct ActivationKind {
   std::string_view name;
   int parameters;
@@ -31,12 +31,12 @@ constexpr std::array<ActivationKind, 11> activation_kinds{{
     {"Relu", 0, 0, 0},
     {"Softsign", 0, 0, 0},
     {"Softplus", 0, 0, 0},
-    {"LeakyRelu", 1, 0.01, 0},
+    {"LeakyRelu", 1, 0.01F, 0},
     {"ThresholdedRelu", 1, 1, 0},
     {"Elu", 1, 1, 0},
     {"Affine", 2, 1, 0},
     {"ScaledTanh", 2, 1, 1},
-    {"HardSigmoid", 2, 0.2, 0.5},
+    {"HardSigmoid", 2, 0.2F, 0.5},
 }};
 
 template <class Scalar>

@@ -17,7 +17,7 @@ onnx::Dimension Network::dimension(const Batch& batch) {
   return batch ? onnx::Dimension{.value = *batch} : onnx::Dimension{.symbol = "batch"};
 }
 
-std::string Network::input(const std::string& name, const Batch& batch, Shape shape,
+std::string Network::input(const std::string& name, const Batch& batch, const Shape& shape,
                            DataType type) {
   std::vector<onnx::Dimension> dimensions{dimension(batch)};
   for (const std::int64_t extent : shape) dimensions.push_back({.value = extent});
@@ -112,7 +112,7 @@ std::string Network::layer_normalization(const std::string& x, std::int64_t feat
 }
 
 onnx::Model Network::finish(const std::string& value, const std::string& name, const Batch& batch,
-                            Shape shape) {
+                            const Shape& shape) {
   std::vector<onnx::Dimension> dimensions{dimension(batch)};
   for (const std::int64_t extent : shape) dimensions.push_back({.value = extent});
   builder_.output(name, DataType::float32, std::move(dimensions));

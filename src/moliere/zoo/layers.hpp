@@ -19,7 +19,7 @@ class Network {
   explicit Network(const Entry& entry);
 
   /// Input of `batch` events (symbolic where there is no number) with the other extents `shape`.
-  std::string input(const std::string& name, const Batch& batch, Shape shape,
+  std::string input(const std::string& name, const Batch& batch, const Shape& shape,
                     DataType type = DataType::float32);
   /// y = x W^T + b, W (outputs, inputs).
   std::string dense(const std::string& x, std::int64_t inputs, std::int64_t outputs,
@@ -50,7 +50,7 @@ class Network {
 
   /// The finished model with the one output `value`, renamed `name`.
   onnx::Model finish(const std::string& value, const std::string& name, const Batch& batch,
-                     Shape shape);
+                     const Shape& shape);
 
   static onnx::Dimension dimension(const Batch& batch);
 

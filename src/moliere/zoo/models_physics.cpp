@@ -129,13 +129,13 @@ onnx::Model patch_transformer(const Entry& entry, const Batch& batch) {
   x = project(net, "embed", x, patch, width);
   x = net.op("Add", {x, net.weights("positions", {tokens, width}, 4, 1)});
   for (int block = 0; block < 2; ++block) {
-    const std::string name = fmt::format("block{}", block);
+    const auto name = [&](std::string_view part) { return fmt::format("block{}_{}", block, part); };
     const std::string attended = self_attention(
-        net, name + "_attention", net.layer_normalization(x, width), tokens, width, heads);
+        net, name("attention"), net.layer_normalization(x, width), tokens, width, heads);
     x = net.op("Add", {x, attended});
     std::string y =
-        project(net, name + "_up", net.layer_normalization(x, width), width, 2 * width, 2);
-    y = project(net, name + "_down", gelu(net, name + "_gelu", y), 2 * width, width);
+        project(net, name("up"), net.layer_normalization(x, width), width, 2 * width, 2);
+    y = project(net, name("down"), gelu(net, name("gelu"), y), 2 * width, width);
     x = net.op("Add", {x, y});
   }
   x = project(net, "unembed", net.layer_normalization(x, width), width, patch);
