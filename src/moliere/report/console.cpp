@@ -105,13 +105,14 @@ std::string ratio_of(const bench::ComparisonResult& result, const bench::Row& ro
   return "-";
 }
 
-std::string measured_row(const bench::ComparisonResult& result, const bench::Row& row) {
+std::string measured_row(const bench::ComparisonResult& result, const bench::Row& row,
+                         const std::string& label) {
   const bench::RowStatistics& statistics = *row.statistics;
   constexpr double ns_per_ms = 1e6;
   const double half_width =
       stats::relative_half_width(statistics.call_ns.interval, statistics.call_ns.value);
   const auto& p99 = statistics.samples.p99;
-  return join_row({row.engine.label, milliseconds(statistics.call_ns.value / ns_per_ms),
+  return join_row({label, milliseconds(statistics.call_ns.value / ns_per_ms),
                    milliseconds(statistics.cpu_ns / ns_per_ms),
                    with_prefix(static_cast<double>(statistics.calls)),
                    milliseconds(statistics.time_per_event_ms),
@@ -122,8 +123,11 @@ std::string measured_row(const bench::ComparisonResult& result, const bench::Row
 }
 
 std::string row_text(const bench::ComparisonResult& result, const bench::Row& row) {
-  std::string text;
-  if (row.statistics) text += measured_row(result, row);
+  // A name with many options has a line of its own.
+  const bool long_label = columns(row.engine.label) > columns_of_rows[0].width;
+  const std::string label = long_label ? "" : row.engine.label;
+  std::string text = long_label ? wrapped("", row.engine.label) : "";
+  if (row.statistics) text += measured_row(result, row, label);
   if (row.outcome != Outcome::measured) {
     text +=
         wrapped(left(row.engine.label, columns_of_rows[0].width) + " ",
