@@ -2,6 +2,7 @@
 #pragma once
 #include "moliere/engine/engine.hpp"
 #include "moliere/worker/counters.hpp"
+#include "moliere/worker/marked.hpp"
 #include "moliere/worker/protocol.hpp"
 #include "moliere/worker/sample_buffer.hpp"
 #include "moliere/worker/stream_threads.hpp"
@@ -212,7 +213,13 @@ protocol::Measured TimingLoop<Clock>::measure(const protocol::Measure& request) 
     const std::int64_t calls = share(index);
     start.arrive_and_wait();
     stream.end_ns = start_ns;
-    if (request.max_calls == 0 || calls > 0) run_slice(stream, request, calls, start_ns);
+    auto slice = [&] { run_slice(stream, request, calls, start_ns); };
+    if (request.max_calls == 0) {
+      slice();
+    } else if (calls > 0) {
+      const auto run = [](void* context) { (*static_cast<decltype(slice)*>(context))(); };
+      moliere_marked_inferences(run, &slice);
+    }
     if (running.fetch_sub(1) == 1) after = Counters::now();
   });
 
