@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -115,6 +116,29 @@ IntegerRange integer_range(const onnx::Model& model, const onnx::ShapeTable& sha
   return *range;
 }
 
+/// The whole numbers of [lo, hi) of --input-range.
+IntegerRange given_range(const TensorSpec& spec, const std::pair<double, double>& given) {
+  const IntegerRange range = visit_type(spec.type, [&]<class T>() -> IntegerRange {
+    if constexpr (std::is_integral_v<T>) {
+      // Beyond 2^53 a double does not hold every whole number.
+      constexpr double most = 0x1p53;
+      const double low = std::max(static_cast<double>(std::numeric_limits<T>::min()), -most);
+      const double high = std::min(static_cast<double>(std::numeric_limits<T>::max()), most);
+      if (given.first < low || given.second > high + 1) return {};
+      return {static_cast<std::int64_t>(std::ceil(given.first)),
+              static_cast<std::int64_t>(std::ceil(given.second))};
+    }
+    return {};
+  });
+  if (range.low >= range.high) {
+    throw Error(
+        fmt::format("--input-range {}={}:{} gives no values", spec.name, given.first, given.second),
+        fmt::format("the input holds whole numbers ({})", to_string(spec.type)),
+        "give a range with whole numbers that this type can hold");
+  }
+  return range;
+}
+
 template <class T>
 T converted(double value) {
   if constexpr (std::is_same_v<T, Float16> || std::is_same_v<T, BFloat16>) {
@@ -173,9 +197,7 @@ std::vector<std::vector<Tensor>> generate_inputs(const onnx::Model& model, std::
     if (found != options.ranges.end()) given = found->second;
     std::optional<IntegerRange> integers;
     if (!is_floating_point(spec.type) && spec.type != DataType::boolean) {
-      integers = given ? IntegerRange{static_cast<std::int64_t>(std::ceil(given->first)),
-                                      static_cast<std::int64_t>(std::ceil(given->second))}
-                       : integer_range(model, shapes, spec);
+      integers = given ? given_range(spec, *given) : integer_range(model, shapes, spec);
     }
     for (std::size_t set = 0; set < count; ++set) {
       RandomStream random(options.seed, seed_from(model.graph.name + "/" + spec.name) + set);

@@ -15,11 +15,18 @@ namespace moliere::bench {
 namespace fs = std::filesystem;
 namespace {
 
+bool is_fixed(const onnx::Dimension& dimension) { return dimension.value.has_value(); }
+
 bool is_concrete(const onnx::Model& model) {
   return std::ranges::all_of(model.graph.inputs, [](const onnx::ValueInfo& input) {
-    return input.shape && std::ranges::all_of(*input.shape, [](const onnx::Dimension& dimension) {
-             return dimension.value.has_value();
-           });
+    return input.shape && std::ranges::all_of(*input.shape, is_fixed);
+  });
+}
+
+/// An input's first dimension is the batch where the file leaves it open.
+bool has_open_leading_dimension(const onnx::Model& model) {
+  return std::ranges::any_of(model.graph.inputs, [](const onnx::ValueInfo& input) {
+    return input.shape && !input.shape->empty() && !is_fixed(input.shape->front());
   });
 }
 
@@ -77,7 +84,7 @@ std::vector<std::string> expand_models(const std::vector<std::string>& selectors
 }
 
 bool has_free_batch(const std::string& selector) {
-  if (names_a_file(selector)) return !is_concrete(onnx::load_model(selector));
+  if (names_a_file(selector)) return has_open_leading_dimension(onnx::load_model(selector));
   const zoo::Entry* entry = zoo::find(selector);
   return entry != nullptr && entry->dynamic_batch;
 }
@@ -101,11 +108,14 @@ ModelCase make_case(const ModelRequest& request, const fs::path& folder) {
   }
   if (from_file && request.dimensions.empty() && is_concrete(onnx::load_model(request.selector))) {
     result.file = fs::absolute(request.selector);
+    result.hash = ContentHash().add(read_bytes(result.file)).hex();
   } else {
-    result.file = folder / fmt::format("{}_{}.onnx", result.name, result.batch);
-    onnx::save_model(result.model, result.file);
+    // Named by content: two files of one name, or one at two lengths, lie side by side.
+    const std::vector<std::byte> bytes = onnx::serialize_model(result.model);
+    result.hash = ContentHash().add(bytes).hex();
+    result.file = folder / fmt::format("{}_{}.onnx", result.name, result.hash.substr(0, 8));
+    write_atomically(result.file, bytes);
   }
-  result.hash = ContentHash().add(read_bytes(result.file)).hex();
   return result;
 }
 

@@ -193,6 +193,16 @@ CaseDescription description_from_json(const Json& json) {
   return description;
 }
 
+/// Whether all of it was written; else errno tells why. A full disk first takes a part.
+bool write_all(int descriptor, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    if (written < 0 && errno != EINTR) return false;
+    if (written > 0) text.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
 /// Runs `read`, which may find the fields of a file not to be there.
 template <class Read>
 auto checked(std::string_view what, Read&& read) {
@@ -259,12 +269,16 @@ Json to_json(const RunResult& result) {
 }
 
 RunResult run_from_json(const Json& json) {
-  if (!json.is_object() || json.value("format", "") != "moliere result") {
+  const auto has = [&](const char* key, const Json& value) {
+    return json.is_object() && json.contains(key) && json.at(key) == value;
+  };
+  if (!has("format", "moliere result")) {
     throw Error("this is not a result file", "it lacks \"format\": \"moliere result\"",
                 "give a file that moliere bench -o wrote");
   }
-  if (json.value("version", 0) != result_format) {
-    throw Error(fmt::format("the result file has format version {}", json.value("version", 0)),
+  if (!has("version", result_format)) {
+    throw Error(fmt::format("the result file has format version {}",
+                            json.contains("version") ? json.at("version").dump() : "none"),
                 fmt::format("this version reads {}", result_format),
                 "run the benchmark again with this version");
   }
@@ -307,7 +321,7 @@ Journal::Journal(fs::path file, std::string fingerprint, bool resume) : file_(st
     std::string line;
     std::getline(lines, line);
     const Json head = Json::parse(line, nullptr, false);
-    if (head.is_discarded() || head.value("fingerprint", "") != fingerprint) {
+    if (head.is_discarded() || head != Json{{"fingerprint", fingerprint}}) {
       throw Error(fmt::format("{} belongs to another run", file_.string()),
                   "models, engines or settings differ",
                   "repeat the command of that run, or leave --resume out to start anew");
@@ -315,8 +329,10 @@ Journal::Journal(fs::path file, std::string fingerprint, bool resume) : file_(st
     while (std::getline(lines, line)) {
       const Json entry = Json::parse(line, nullptr, false);
       if (entry.is_discarded()) break;  // cut off by the kill
-      finished_.emplace_back(entry.at("key").get<std::string>(),
-                             comparison_from_json(entry.at("result")));
+      checked(file_.string(), [&] {
+        finished_.emplace_back(entry.at("key").get<std::string>(),
+                               comparison_from_json(entry.at("result")));
+      });
     }
   }
   // Written anew, without a line that was cut off.
@@ -337,10 +353,7 @@ std::optional<ComparisonResult> Journal::find(std::string_view key) const {
 void Journal::append(std::string_view key, const ComparisonResult& result) {
   const std::string line = Json{{"key", key}, {"result", to_json(result)}}.dump() + "\n";
   const int descriptor = ::open(file_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  const bool good =
-      descriptor >= 0 &&
-      ::write(descriptor, line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-      ::fsync(descriptor) == 0;
+  const bool good = descriptor >= 0 && write_all(descriptor, line) && ::fsync(descriptor) == 0;
   const int code = errno;
   if (descriptor >= 0) ::close(descriptor);
   if (!good) {

@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view npy_magic = "\x93NUMPY";
+/// numpy reads no longer header either; a regular expression would exhaust the stack over one.
+constexpr std::size_t longest_header = 10'000;
 
 [[noreturn]] void throw_bad_array(const std::string& what, const std::string& why) {
   throw Error(fmt::format("{} cannot be read", what), why,
@@ -56,7 +58,11 @@ NpyHeader parse_header(std::string_view bytes, const std::string& what) {
   if (bytes.size() < shortest || !bytes.starts_with(npy_magic)) {
     throw_bad_array(what, "it does not begin like a NumPy array");
   }
-  const bool wide = bytes[6] > 1;  // version 2 and 3 have a 4-byte length
+  const int version = static_cast<unsigned char>(bytes[6]);
+  if (version < 1 || version > 3) {
+    throw_bad_array(what, fmt::format("it has version {} of the format", version));
+  }
+  const bool wide = version > 1;  // a length of 4 bytes
   const std::size_t begin = wide ? 12 : 10;
   std::size_t length = 0;
   for (std::size_t i = 8; i < begin && i < bytes.size(); ++i) {
@@ -64,6 +70,7 @@ NpyHeader parse_header(std::string_view bytes, const std::string& what) {
   }
   if (bytes.size() < begin || bytes.size() - begin < length)
     throw_bad_array(what, "its header is cut off");
+  if (length > longest_header) throw_bad_array(what, "its header is far too long");
   const std::string text(bytes.substr(begin, length));
   std::smatch match;
   NpyHeader header{.size = begin + length};

@@ -26,7 +26,7 @@ struct ExpectedOutput {
   double threshold = 0;
   /// The reference's own error in float32.
   double float32_error = 0;
-  /// spread < 100 float32 roundings of `magnitude`: nothing can be learnt from comparing it.
+  /// spread <= 100 float32 roundings of `magnitude`: nothing can be learnt from comparing it.
   bool constant = false;
   /// An operator before it jumps (ArgMax, TopK, comparisons, rounding), or it is no floating-point
   /// number: compared by the share of elements that differ.
@@ -53,8 +53,8 @@ struct VerificationLimits {
 };
 
 /// Evaluates the reference (or reads it from `cache`, keyed by the content of model and inputs).
-/// `inputs` are at least four sets. Never throws for what the reference cannot do: see
-/// Expectation::unverifiable.
+/// Fewer than four sets of `inputs` say nothing of the spread, see set_thresholds. Never throws for
+/// what the reference cannot do: see Expectation::unverifiable.
 Expectation expect(const onnx::Model& model, std::span<const std::vector<Tensor>> inputs,
                    double flops, const VerificationLimits& limits,
                    const std::filesystem::path& cache, Progress& progress);
@@ -65,8 +65,8 @@ Expectation expect_given(const onnx::Model& model, std::vector<std::vector<Tenso
 
 /// Sets spread, magnitude, constant and threshold of an output from its values.
 /// The rule is docs/design's: spread is the largest standard deviation of an element over the
-/// inputs; constant when spread < 100 * 2^-24 * max |y_ref|; threshold = max(1e-4, 10 x
-/// float32_error).
+/// inputs; constant when spread <= 100 * 2^-24 * max |y_ref|; threshold = max(1e-4, 10 x
+/// float32_error). With fewer than four inputs the spread is not known: max |y_ref| stands for it.
 void set_thresholds(ExpectedOutput& output);
 
 /// One output of an engine against the truth.

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -29,12 +30,19 @@ constexpr std::size_t longest_line = std::size_t{64} << 20;
 /// Exit code of the child when the program cannot be started (the shell's convention).
 constexpr int exit_not_started = 127;
 
-using Clock = std::chrono::steady_clock;
 constexpr WorkerProcess::Seconds no_grace{0.0};
 
+/// Ends that nobody took are closed with it.
 struct Pipe {
   int read_end = -1;
   int write_end = -1;
+  ~Pipe() {
+    for (const int end : {read_end, write_end}) {
+      if (end >= 0) ::close(end);
+    }
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
   Pipe() {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -98,6 +106,12 @@ std::vector<char*> c_strings(std::vector<std::string>& strings) {
   ::_exit(exit_not_started);
 }
 
+/// "" where it is missing or no text.
+std::string type_of(const Json& message) {
+  const auto type = message.find("type");
+  return type != message.end() && type->is_string() ? type->get<std::string>() : "";
+}
+
 std::string first_characters(const std::string& text) {
   constexpr std::size_t shown = 60;
   std::string result;
@@ -113,8 +127,8 @@ std::string first_characters(const std::string& text) {
 WorkerProcess::WorkerProcess(const WorkerLaunch& launch, Seconds timeout,
                              const std::atomic<bool>* stop)
     : log_(launch.log), memory_limit_(launch.memory_limit), stop_(stop) {
-  const Pipe requests;
-  const Pipe replies;
+  Pipe requests;
+  Pipe replies;
   const int log = ::open(launch.log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (log < 0) {
     throw Error(fmt::format("cannot write {}", launch.log.string()), std::strerror(errno),
@@ -131,11 +145,13 @@ WorkerProcess::WorkerProcess(const WorkerLaunch& launch, Seconds timeout,
     become_worker(launch, requests.read_end, replies.write_end, log, parent,
                   argument_pointers.data(), environment_pointers.data());
   }
-  ::close(requests.read_end);
-  ::close(replies.write_end);
+  ::close(std::exchange(requests.read_end, -1));
+  ::close(std::exchange(replies.write_end, -1));
   ::close(log);
-  to_worker_ = requests.write_end;
-  from_worker_ = replies.read_end;
+  to_worker_ = std::exchange(requests.write_end, -1);
+  from_worker_ = std::exchange(replies.read_end, -1);
+  // A worker that does not listen must not make a write wait for ever.
+  ::fcntl(to_worker_, F_SETFL, O_NONBLOCK);
   if (pid_ < 0) {
     const int code = errno;
     end(no_grace);
@@ -144,18 +160,20 @@ WorkerProcess::WorkerProcess(const WorkerLaunch& launch, Seconds timeout,
   try {
     const Json message = read_message("start", timeout);
     start_ns_ = std::chrono::nanoseconds(Clock::now() - started).count();
-    const std::string type = message.value("type", "");
+    const std::string type = type_of(message);
     if (type == protocol::Unavailable::type) {
-      fail(Outcome::not_available, "start", message.value("reason", "no reason given"));
+      const auto unavailable = parse<protocol::Unavailable>("start", message);
+      fail(Outcome::not_available, "start", unavailable.reason);
     }
     if (type != protocol::Ready::type) {
       fail(Outcome::protocol_error, "start", fmt::format("'{}' came instead of 'ready'", type));
     }
-    if (const int spoken = message.value("protocol", 0); spoken != protocol::version) {
+    const auto spoken = message.find("protocol");
+    if (spoken == message.end() || *spoken != protocol::version) {
       fail(Outcome::protocol_error, "start",
            fmt::format(
                "the worker speaks protocol {}, this moliere speaks {}: rebuild the older one",
-               spoken, protocol::version));
+               spoken == message.end() ? "none" : spoken->dump(), protocol::version));
     }
     ready_ = parse<protocol::Ready>("start", message);
   } catch (...) {
@@ -169,13 +187,14 @@ WorkerProcess::~WorkerProcess() { end(no_grace); }
 Json WorkerProcess::exchange(const std::string& phase, Json request, std::string_view reply_type,
                              Seconds timeout) {
   request["id"] = next_id_;
-  send(phase, protocol::to_line(request));
+  send(phase, protocol::to_line(request), timeout);
   Json reply = read_message(phase, timeout);
-  if (reply.value("id", std::int64_t{0}) != next_id_) {
+  const auto id = reply.find("id");
+  if (id == reply.end() || *id != next_id_) {
     fail(Outcome::protocol_error, phase, "the reply does not carry the request's id");
   }
   ++next_id_;
-  const std::string came = reply.value("type", "");
+  const std::string came = type_of(reply);
   if (came == protocol::Failure::type) {
     const auto failure = parse<protocol::Failure>(phase, reply);
     const Outcome outcome = outcome_from_string(failure.kind).value_or(Outcome::failed);
@@ -188,7 +207,9 @@ Json WorkerProcess::exchange(const std::string& phase, Json request, std::string
   return reply;
 }
 
-void WorkerProcess::send(const std::string& phase, const std::string& line) {
+void WorkerProcess::send(const std::string& phase, const std::string& line, Seconds timeout) {
+  const Clock::time_point deadline =
+      Clock::now() + std::chrono::duration_cast<Clock::duration>(timeout);
   // A worker that died must not kill moliere with SIGPIPE: main ignores that signal.
   std::string_view rest = line;
   while (!rest.empty()) {
@@ -197,10 +218,26 @@ void WorkerProcess::send(const std::string& phase, const std::string& line) {
       rest.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EPIPE || errno == EBADF) {
       fail_ended(phase, false);
+    } else if (errno == EAGAIN) {
+      wait_for(to_worker_, POLLOUT, phase, deadline, timeout);
     } else if (errno != EINTR) {
       fail(Outcome::protocol_error, phase, fmt::format("cannot write: {}", std::strerror(errno)));
     }
   }
+}
+
+bool WorkerProcess::wait_for(int descriptor, short event, const std::string& phase,
+                             Clock::time_point deadline, Seconds timeout) {
+  if (stop_ != nullptr && stop_->load()) throw Interrupted();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+  if (left.count() <= 0) {
+    fail(Outcome::timed_out, phase, fmt::format("no answer within {:.4g} s", timeout.count()));
+  }
+  // Wake up now and then to look at the stop flag: a signal may come just before poll.
+  constexpr std::int64_t look_every_ms = 200;
+  pollfd waiting{descriptor, event, 0};
+  const auto wait_ms = std::min<std::int64_t>(left.count() + 1, look_every_ms);
+  return ::poll(&waiting, 1, static_cast<int>(wait_ms)) > 0;
 }
 
 std::string WorkerProcess::read_line(const std::string& phase, Seconds timeout) {
@@ -218,19 +255,7 @@ std::string WorkerProcess::read_line(const std::string& phase, Seconds timeout) 
     if (buffer_.size() > longest_line) {
       fail(Outcome::protocol_error, phase, "a line longer than 64 MiB came");
     }
-    if (stop_ != nullptr && stop_->load()) throw Interrupted();
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-    if (left.count() <= 0) {
-      fail(Outcome::timed_out, phase, fmt::format("no answer within {:.4g} s", timeout.count()));
-    }
-    // Wake up now and then to look at the stop flag: a signal may come just before poll.
-    constexpr std::int64_t look_every_ms = 200;
-    pollfd waiting{from_worker_, POLLIN, 0};
-    if (::poll(&waiting, 1,
-               static_cast<int>(std::min<std::int64_t>(left.count() + 1, look_every_ms))) <= 0) {
-      continue;
-    }
+    if (!wait_for(from_worker_, POLLIN, phase, deadline, timeout)) continue;
     std::array<char, 1 << 16> chunk;
     const ssize_t count = ::read(from_worker_, chunk.data(), chunk.size());
     if (count == 0) {
@@ -300,7 +325,6 @@ std::optional<int> WorkerProcess::end(Seconds grace) noexcept {
       Clock::now() + std::chrono::duration_cast<Clock::duration>(grace);
   while (::waitpid(pid_, &status, WNOHANG) == 0) {
     if (Clock::now() >= deadline) {
-      ::kill(-pid_, SIGKILL);  // the whole group: engines may have started helpers
       ::kill(pid_, SIGKILL);
       ::waitpid(pid_, &status, 0);
       killed = true;
@@ -308,6 +332,7 @@ std::optional<int> WorkerProcess::end(Seconds grace) noexcept {
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
+  ::kill(-pid_, SIGKILL);  // what is left of its group: engines may have started helpers
   pid_ = -1;
   if (killed) return std::nullopt;
   return status;

@@ -79,6 +79,8 @@ class WorkerProcess {
   void shut_down() noexcept;
 
  private:
+  using Clock = std::chrono::steady_clock;
+
   Json exchange(const std::string& phase, Json request, std::string_view reply_type,
                 Seconds timeout);
   template <class Message>
@@ -91,7 +93,10 @@ class WorkerProcess {
   }
   std::string read_line(const std::string& phase, Seconds timeout);
   Json read_message(const std::string& phase, Seconds timeout);
-  void send(const std::string& phase, const std::string& line);
+  void send(const std::string& phase, const std::string& line, Seconds timeout);
+  /// Whether `descriptor` is ready; false after a short while, so that the stop flag is looked at.
+  bool wait_for(int descriptor, short event, const std::string& phase, Clock::time_point deadline,
+                Seconds timeout);
   /// Ends the worker and throws.
   [[noreturn]] void fail(Outcome outcome, const std::string& phase, const std::string& reason);
   /// The worker closed its side: says how it ended and throws.

@@ -34,7 +34,7 @@ struct NodeCost {
 
 /// The least memory that any engine needs for one call [bytes].
 struct MemoryBound {
-  /// Weights that are read by a node that matters for an output.
+  /// Weights (initialisers and Constant nodes) that are read by a node that matters for an output.
   std::int64_t weights = 0;
   /// The largest set of activations alive at once along the file's order; views are free; the
   /// caller's inputs and outputs are not in it.

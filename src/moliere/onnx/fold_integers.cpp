@@ -3,8 +3,9 @@
 #include "moliere/onnx/shape_rules.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
-#include <numeric>
+#include <utility>
 
 namespace moliere::onnx {
 namespace {
@@ -12,9 +13,30 @@ namespace {
 using Integers = std::vector<std::int64_t>;
 
 /// Shapes are computed from few numbers: larger tensors are data and are not folded.
-constexpr std::int64_t most_elements = 4096;
+constexpr std::size_t most_elements = 4096;
 
-std::int64_t apply(const std::string& op, std::int64_t a, std::int64_t b, bool& good) {
+/// Whole numbers up to here are exact: 2^(bits of the significand).
+std::int64_t largest_exact(DataType type) {
+  if (type == DataType::bfloat16) return std::int64_t{1} << 8;
+  if (type == DataType::float16) return std::int64_t{1} << 11;
+  return std::int64_t{1} << 24;  // float32; more than enough for float64 as well
+}
+
+bool fits(std::int64_t value, DataType type) {
+  return visit_type(type, [&]<class T>() {
+    if constexpr (std::is_same_v<T, bool>) {
+      return value == 0 || value == 1;
+    } else if constexpr (std::is_integral_v<T>) {
+      return std::in_range<T>(value);
+    } else {
+      return value >= -largest_exact(type) && value <= largest_exact(type);
+    }
+  });
+}
+
+/// `good` becomes false where the result is not a whole number or does not fit.
+std::int64_t apply(const std::string& op, std::int64_t a, std::int64_t b, bool is_real,
+                   bool& good) {
   std::int64_t result = 0;
   if (op == "Add") good = good && !__builtin_add_overflow(a, b, &result);
   if (op == "Sub") good = good && !__builtin_sub_overflow(a, b, &result);
@@ -22,6 +44,7 @@ std::int64_t apply(const std::string& op, std::int64_t a, std::int64_t b, bool& 
   if (op == "Div" || op == "Mod") {
     good = good && b != 0 && b != -1;
     if (good && op == "Div") result = a / b;
+    if (good && op == "Div" && is_real) good = result * b == a;
     if (good && op == "Mod") result = ((a % b) + b) % b;
   }
   if (op == "Max") result = std::max(a, b);
@@ -29,6 +52,10 @@ std::int64_t apply(const std::string& op, std::int64_t a, std::int64_t b, bool& 
   if (op == "Equal") result = a == b ? 1 : 0;
   if (op == "Less") result = a < b ? 1 : 0;
   if (op == "Greater") result = a > b ? 1 : 0;
+  if (op == "LessOrEqual") result = a <= b ? 1 : 0;
+  if (op == "GreaterOrEqual") result = a >= b ? 1 : 0;
+  if (op == "And") result = a != 0 && b != 0 ? 1 : 0;
+  if (op == "Or") result = a != 0 || b != 0 ? 1 : 0;
   return result;
 }
 
@@ -45,9 +72,13 @@ std::optional<KnownIntegers> fold_binary(const ShapeCall& call) {
   KnownIntegers result{.shape = broadcast(a.shape, b.shape)};
   const auto size = static_cast<std::size_t>(element_count(result.shape));
   if (!simple || size != std::max(a.values.size(), b.values.size())) return std::nullopt;
+  if (call.attribute("fmod", 0) != 0) return std::nullopt;  // the remainder has another sign
+  const DataType type = call.input(0).type;
   bool good = true;
-  for (std::size_t i = 0; i < size; ++i) {
-    result.values.push_back(apply(call.node.op_type, element(a, i), element(b, i), good));
+  for (std::size_t i = 0; i < size && good; ++i) {
+    result.values.push_back(
+        apply(call.node.op_type, element(a, i), element(b, i), is_floating_point(type), good));
+    good = good && fits(result.values.back(), type);
   }
   if (!good) return std::nullopt;
   return result;
@@ -85,7 +116,8 @@ std::optional<KnownIntegers> fold_gather(const ShapeCall& call) {
 std::optional<KnownIntegers> fold_concat(const ShapeCall& call) {
   KnownIntegers result{.shape = {0}};
   for (const KnownIntegers* part : call.known) {
-    if (part->shape.size() != 1) return std::nullopt;
+    if (part == nullptr || part->shape.size() != 1) return std::nullopt;
+    if (part->values.size() + result.values.size() > most_elements) return std::nullopt;
     result.values.insert(result.values.end(), part->values.begin(), part->values.end());
   }
   result.shape[0] = static_cast<std::int64_t>(result.values.size());
@@ -111,10 +143,48 @@ std::optional<KnownIntegers> fold_slice(const ShapeCall& call) {
   return result;
 }
 
-/// Operators that change the shape and no element; the rule knows the new shape.
+/// Conversions of whole numbers that stay what they are.
+std::optional<KnownIntegers> fold_cast(const ShapeCall& call) {
+  const KnownIntegers& x = *call.known[0];
+  const DataType type = shape_rules().find("Cast")->second(call)[0].type;
+  KnownIntegers result{.shape = x.shape};
+  for (const std::int64_t value : x.values) {
+    if (type != DataType::boolean && !fits(value, type)) return std::nullopt;
+    result.values.push_back(type == DataType::boolean ? (value != 0 ? 1 : 0) : value);
+  }
+  return result;
+}
+
+std::optional<KnownIntegers> fold_negation(const ShapeCall& call) {
+  KnownIntegers result = *call.known[0];
+  for (std::int64_t& value : result.values) {
+    bool good = true;
+    value = apply("Sub", 0, value, false, good);
+    if (!good || !fits(value, call.input(0).type)) return std::nullopt;
+  }
+  return result;
+}
+
+std::optional<KnownIntegers> fold_not(const ShapeCall& call) {
+  KnownIntegers result = *call.known[0];
+  for (std::int64_t& value : result.values) value = value == 0 ? 1 : 0;
+  return result;
+}
+
+/// Operators that change the shape and no whole number; the rule knows the new shape.
 std::optional<KnownIntegers> fold_view(const ShapeCall& call) {
   KnownIntegers result = *call.known[0];
   result.shape = shape_rules().find(call.node.op_type)->second(call)[0].shape;
+  return result;
+}
+
+/// A single number repeated: what exporters make shapes of equal extents from.
+std::optional<KnownIntegers> fold_expand(const ShapeCall& call) {
+  const KnownIntegers& x = *call.known[0];
+  KnownIntegers result{.shape = broadcast(x.shape, call.integers(1))};
+  const std::int64_t size = element_count(result.shape);
+  if (x.values.size() != 1 || size > static_cast<std::int64_t>(most_elements)) return std::nullopt;
+  result.values.assign(static_cast<std::size_t>(size), x.values[0]);
   return result;
 }
 
@@ -127,7 +197,7 @@ std::optional<KnownIntegers> fold_reduction(const ShapeCall& call) {
   for (const std::int64_t v : x.values) {
     const bool overflow = product ? __builtin_mul_overflow(value, v, &value)
                                   : __builtin_add_overflow(value, v, &value);
-    if (overflow) return std::nullopt;
+    if (overflow || !fits(value, call.input(0).type)) return std::nullopt;
   }
   result.values = {value};
   return result;
@@ -137,30 +207,36 @@ std::optional<KnownIntegers> fold_generator(const ShapeCall& call) {
   const std::string& op = call.node.op_type;
   KnownIntegers result{.shape = shape_rules().find(op)->second(call)[0].shape};
   const std::int64_t size = element_count(result.shape);
-  if (size > most_elements) return std::nullopt;
+  if (size > static_cast<std::int64_t>(most_elements)) return std::nullopt;
   if (op == "Range") {
-    for (std::int64_t i = 0; i < size; ++i) {
-      result.values.push_back(call.integers(0)[0] + i * call.integers(2)[0]);
+    bool good = true;
+    for (std::int64_t i = 0; i < size && good; ++i) {
+      const std::int64_t step = apply("Mul", i, call.integers(2)[0], false, good);
+      result.values.push_back(apply("Add", call.integers(0)[0], step, false, good));
+      good = good && fits(result.values.back(), call.input(0).type);
     }
+    if (!good) return std::nullopt;
     return result;
   }
   // ConstantOfShape
-  const Tensor fill = call.node.attribute("value", Tensor(DataType::float32, {1}));
-  if (is_floating_point(fill.type()) || fill.size() != 1) return std::nullopt;
-  const auto value = static_cast<std::int64_t>(fill.to_doubles()[0]);
-  result.values.assign(static_cast<std::size_t>(size), value);
+  const auto fill = known_integers(call.node.attribute("value", Tensor(DataType::float32, {1})));
+  if (!fill || fill->values.size() != 1) return std::nullopt;
+  result.values.assign(static_cast<std::size_t>(size), fill->values[0]);
   return result;
 }
 
 std::optional<KnownIntegers> fold_constant(const ShapeCall& call) {
-  for (const auto& [name, value] : call.node.attributes) {
-    if (name == "value_int") return KnownIntegers{{}, {std::get<std::int64_t>(value)}};
-    if (const auto* list = std::get_if<Integers>(&value)) {
-      return KnownIntegers{{static_cast<std::int64_t>(list->size())}, *list};
-    }
-    if (const auto* tensor = std::get_if<Tensor>(&value)) return known_integers(*tensor);
+  const Node& node = call.node;
+  if (node.find_attribute("value") != nullptr) {
+    return known_integers(node.attribute("value", Tensor()));
   }
-  return std::nullopt;
+  if (node.find_attribute("value_int") != nullptr) {
+    return KnownIntegers{{}, {call.attribute("value_int", 0)}};
+  }
+  const auto list = node.attribute("value_ints", Integers{});
+  if (node.find_attribute("value_ints") == nullptr || list.size() > most_elements)
+    return std::nullopt;
+  return KnownIntegers{{static_cast<std::int64_t>(list.size())}, list};
 }
 
 /// Shape and Size need the shape of their input alone.
@@ -186,11 +262,16 @@ const std::map<std::string, Fold, std::less<>>& folds_of_known_inputs() {
       {"Mod", fold_binary},           {"Max", fold_binary},
       {"Min", fold_binary},           {"Equal", fold_binary},
       {"Less", fold_binary},          {"Greater", fold_binary},
+      {"LessOrEqual", fold_binary},   {"GreaterOrEqual", fold_binary},
+      {"And", fold_binary},           {"Or", fold_binary},
+      {"Neg", fold_negation},         {"Not", fold_not},
+      {"Floor", fold_view},           {"Ceil", fold_view},
+      {"Round", fold_view},           {"Expand", fold_expand},
       {"Where", fold_where},          {"Gather", fold_gather},
       {"Concat", fold_concat},        {"Slice", fold_slice},
       {"Identity", fold_view},        {"Reshape", fold_view},
       {"Squeeze", fold_view},         {"Unsqueeze", fold_view},
-      {"Flatten", fold_view},         {"Cast", fold_view},
+      {"Flatten", fold_view},         {"Cast", fold_cast},
       {"ReduceProd", fold_reduction}, {"ReduceSum", fold_reduction},
       {"Range", fold_generator},      {"ConstantOfShape", fold_generator}};
   return folds;
@@ -199,14 +280,25 @@ const std::map<std::string, Fold, std::less<>>& folds_of_known_inputs() {
 }  // namespace
 
 std::optional<KnownIntegers> known_integers(const Tensor& tensor) {
-  if (is_floating_point(tensor.type()) || tensor.size() > most_elements) return std::nullopt;
+  if (tensor.size() > static_cast<std::int64_t>(most_elements)) return std::nullopt;
   KnownIntegers result{.shape = tensor.shape()};
-  visit_type(tensor.type(), [&]<class T>() {
-    if constexpr (std::is_integral_v<T>) {
-      for (const T value : tensor.data<T>())
+  const bool whole = visit_type(tensor.type(), [&]<class T>() {
+    for (const T value : tensor.data<T>()) {
+      if constexpr (std::is_integral_v<T>) {
+        // Only uint64 holds numbers that are out of range.
         result.values.push_back(static_cast<std::int64_t>(value));
+        if (std::is_unsigned_v<T> && result.values.back() < 0) return false;
+      } else {
+        const auto number = static_cast<double>(value);
+        // NaN compares false.
+        const bool small = std::abs(number) <= static_cast<double>(largest_exact(tensor.type()));
+        if (!small || std::trunc(number) != number) return false;
+        result.values.push_back(static_cast<std::int64_t>(number));
+      }
     }
+    return true;
   });
+  if (!whole) return std::nullopt;
   return result;
 }
 
@@ -223,11 +315,8 @@ std::optional<KnownIntegers> fold_integers(const ShapeCall& call) {
     if (call.known[i] == nullptr && !call.node.inputs[i].empty()) return std::nullopt;
   }
   if (call.known[0] == nullptr) return std::nullopt;
-  if (op == "Cast" && shape_rules().find("Cast")->second(call)[0].type == DataType::boolean)
-    return std::nullopt;
   auto result = fold->second(call);
-  if (result && static_cast<std::int64_t>(result->values.size()) > most_elements)
-    return std::nullopt;
+  if (result && result->values.size() > most_elements) return std::nullopt;
   return result;
 }
 

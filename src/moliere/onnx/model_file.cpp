@@ -11,8 +11,6 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 namespace moliere::onnx {
 namespace fs = std::filesystem;
@@ -34,6 +32,8 @@ constexpr int deepest_nesting = 32;
 /// ask for all memory. What is expanded may be this much, or a few times the file [bytes].
 constexpr std::size_t most_expanded_bytes = std::size_t{16} << 20;
 constexpr std::size_t most_expanded_per_file_byte = 4;
+/// Tied weights may name the same bytes; a thousand tensors of one large file are an attack.
+constexpr std::uintmax_t most_uses_of_external_data = 8;
 /// A node of ours is larger than its few bytes in the file.
 constexpr std::size_t bytes_of_a_node = 64;
 /// Enough to tell by which function a value was made.
@@ -51,7 +51,6 @@ struct Scope {
   std::map<std::string, std::string> actual;
   /// The call's attributes, which the body refers to by name.
   std::map<std::string, const AttributeProto*> attributes;
-  int depth = 0;
 
   std::string rename(const std::string& name) const {
     if (prefix.empty() || name.empty()) return name;
@@ -97,25 +96,63 @@ class Reader {
   }
 
   static void check_opset(const Model& model) {
-    // Only operators of other domains. A file that names no domain at all means opset 1.
-    if (!model.opset_imports.contains("") && !model.opset_imports.empty()) return;
-    if (model.opset() < oldest_opset || model.opset() > newest_opset) {
-      throw Error(fmt::format("the model uses opset {}", model.opset()),
+    const auto found = model.opset_imports.find("");
+    if (found == model.opset_imports.end()) return;  // only operators of other domains
+    if (found->second < oldest_opset || found->second > newest_opset) {
+      throw Error(fmt::format("the model uses opset {}", found->second),
                   fmt::format("this version reads opset {} to {}", oldest_opset, newest_opset),
                   "convert it with onnx.version_converter or export it again");
     }
   }
 
-  void check_depth(const Scope& scope) const {
-    if (scope.depth > deepest_nesting) {
-      throw Error("graphs or functions are nested too deeply",
-                  fmt::format("more than {} levels", deepest_nesting),
-                  "check that the file is not damaged and no function calls itself");
+  /// One more level of subgraphs or functions while it lives.
+  class Level {
+   public:
+    explicit Level(int& depth) : depth_(depth) {
+      if (depth_ >= deepest_nesting) {
+        throw Error("graphs or functions are nested too deeply",
+                    fmt::format("more than {} levels", deepest_nesting),
+                    "check that the file is not damaged and no function calls itself");
+      }
+      ++depth_;
+    }
+    Level(const Level&) = delete;
+    Level& operator=(const Level&) = delete;
+    ~Level() { --depth_; }
+
+   private:
+    int& depth_;
+  };
+
+  /// What a function's body adds to the model is paid for before it is copied.
+  void charge_expansion(std::size_t bytes) {
+    expanded_bytes_ += bytes;
+    if (expanded_bytes_ > expandable_bytes_) {
+      throw Error("the model's functions expand to far more than its file",
+                  "functions may be calling each other without end",
+                  "export the model without model-local functions");
     }
   }
 
+  Tensor read_tensor(const ::onnx::TensorProto& proto, const std::string& what) {
+    Tensor tensor = detail::tensor_from_proto(proto, what, folder_);
+    if (proto.data_location() != ::onnx::TensorProto::EXTERNAL) return tensor;
+    std::string location;
+    for (const auto& entry : proto.external_data()) {
+      if (entry.key() == "location") location = entry.value();
+    }
+    std::uintmax_t& used = external_bytes_[location];
+    used += tensor.bytes().size();
+    if (used > most_uses_of_external_data * fs::file_size(folder_ / location)) {
+      throw Error(fmt::format("the external file '{}' is used many times over", location),
+                  "its weights would take far more memory than the file",
+                  "export the model again, with each weight once");
+    }
+    return tensor;
+  }
+
   Graph read_graph(const GraphProto& proto, const Scope& scope) {
-    check_depth(scope);
+    const Level level(depth_);
     if (proto.sparse_initializer_size() > 0) {
       throw Error("the model has sparse initialisers", "only dense ones are read",
                   "export the model with dense weights");
@@ -124,8 +161,8 @@ class Reader {
     graph.name = proto.name();
     for (const auto& tensor : proto.initializer()) {
       const std::string name = scope.rename(tensor.name());
-      auto value = std::make_shared<const Tensor>(detail::tensor_from_proto(
-          tensor, fmt::format("initialiser '{}'", tensor.name()), folder_));
+      auto value = std::make_shared<const Tensor>(
+          read_tensor(tensor, fmt::format("initialiser '{}'", tensor.name())));
       if (!graph.initializers.emplace(name, std::move(value)).second) {
         throw Error(fmt::format("the initialiser '{}' is defined twice", name),
                     "each name of a graph has one definition", "export the model again");
@@ -172,11 +209,12 @@ class Reader {
     return info;
   }
 
-  static ValueInfo read_interface(const ValueInfoProto& proto, const Scope& scope,
-                                  std::string_view kind) {
+  ValueInfo read_interface(const ValueInfoProto& proto, const Scope& scope,
+                           std::string_view kind) const {
     if (auto info = read_value_info(proto, scope)) return *std::move(info);
-    // An output of a subgraph needs no declaration of its type.
-    if (!proto.has_type() && (kind == "output" || scope.depth > 0)) {
+    // Outputs, and all of a subgraph's values, need no declaration of their type.
+    const bool in_subgraph = depth_ > 1;
+    if (!proto.has_type() && (kind == "output" || in_subgraph)) {
       return {.name = scope.rename(proto.name())};
     }
     const bool is_tensor = proto.has_type() && proto.type().has_tensor_type();
@@ -206,6 +244,7 @@ class Reader {
         const auto found = scope.attributes.find(attribute.ref_attr_name());
         if (found == scope.attributes.end()) continue;  // not given: the operator's default
         source = found->second;
+        charge_expansion(source->ByteSizeLong());
       }
       node.attributes.emplace(attribute.name(), read_attribute(*source, node, scope));
     }
@@ -216,16 +255,10 @@ class Reader {
   void expand(const FunctionProto& function, const NodeProto& call, const Scope& outer,
               std::vector<Node>& nodes) {
     Scope scope{.prefix = fmt::format("{}.{}/", function.name().substr(0, longest_function_prefix),
-                                      ++expansions_),
-                .depth = outer.depth + 1};
-    check_depth(scope);
-    expanded_bytes_ += function.ByteSizeLong() + call.ByteSizeLong() +
-                       bytes_of_a_node * static_cast<std::size_t>(1 + function.node_size());
-    if (expanded_bytes_ > expandable_bytes_) {
-      throw Error("the model's functions expand to far more than the file",
-                  fmt::format("'{}' may be called without end", function.name()),
-                  "export the model without model-local functions");
-    }
+                                      ++expansions_)};
+    const Level level(depth_);
+    charge_expansion(function.ByteSizeLong() +
+                     bytes_of_a_node * static_cast<std::size_t>(1 + function.node_size()));
     const auto bind = [&](const auto& formal, const auto& actual) {
       for (int i = 0; i < formal.size(); ++i) {
         // An argument that is not given is absent in the body too.
@@ -267,11 +300,9 @@ class Reader {
       case AttributeProto::STRINGS:
         return std::vector<std::string>(proto.strings().begin(), proto.strings().end());
       case AttributeProto::TENSOR:
-        return detail::tensor_from_proto(proto.t(), what, folder_);
+        return read_tensor(proto.t(), what);
       case AttributeProto::GRAPH: {
-        Scope inner = scope;
-        ++inner.depth;
-        Graph graph = read_graph(proto.g(), inner);
+        Graph graph = read_graph(proto.g(), scope);
         detail::sort_nodes(graph, true);
         return std::make_shared<const Graph>(std::move(graph));
       }
@@ -287,6 +318,8 @@ class Reader {
   std::map<std::string, const FunctionProto*> functions_;
   std::size_t expandable_bytes_;
   std::size_t expanded_bytes_ = 0;
+  std::map<std::string, std::uintmax_t> external_bytes_;
+  int depth_ = 0;
   int expansions_ = 0;
 };
 
@@ -383,10 +416,8 @@ std::vector<std::byte> serialize(const Message& message) {
     throw Error("the model is larger than 2 GiB", "an ONNX file cannot hold more in one piece",
                 "keep its original file, with external data");
   }
-  google::protobuf::io::ArrayOutputStream stream(bytes.data(), static_cast<int>(bytes.size()));
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeWithCachedSizes(&coded);
+  // Deterministic: the schema has no map, whose order protobuf leaves open.
+  message.SerializeToArray(bytes.data(), static_cast<int>(bytes.size()));
   return bytes;
 }
 

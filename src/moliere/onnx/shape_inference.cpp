@@ -6,6 +6,7 @@
 #include "moliere/onnx/shape_rules.hpp"
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include <fmt/format.h>
@@ -21,22 +22,32 @@ bool is_batch_name(std::string_view symbol) {
   return std::ranges::find(names, symbol) != names.end();
 }
 
+/// All folded numbers together. Real shapes take a few thousand; a file of a megabyte could make
+/// gigabytes of copies of one.
+constexpr std::size_t most_known = std::size_t{1} << 22;
+
 /// Infers one graph; a subgraph sees what is known around it.
 class Inference {
  public:
-  Inference(std::int64_t opset, const Inference* outer, ShapeTable& table)
-      : opset_(opset), outer_(outer), table_(table) {}
+  Inference(std::int64_t opset, const Inference* outer, ShapeTable& table, std::size_t& known_count)
+      : opset_(opset), outer_(outer), table_(table), known_count_(known_count) {}
 
   void run(const Graph& graph) {
     for (const auto& [name, tensor] : graph.initializers) {
       set(name, {tensor->type(), tensor->shape()});
-      if (auto integers = known_integers(*tensor)) known_[name] = *std::move(integers);
+      constants_[name] = tensor.get();
+      if (auto integers = known_integers(*tensor)) keep(name, *std::move(integers));
     }
     for (const Node& node : graph.nodes) infer(node);
   }
 
   void set(const std::string& name, ValueShape shape) {
     element_count(shape.shape);  // throws for what no machine can hold
+    if (shape.shape.size() > highest_rank) {
+      throw Error(fmt::format("'{}' has {} dimensions", name, shape.shape.size()),
+                  fmt::format("no operator works with more than {}", highest_rank),
+                  "check that the file is not damaged");
+    }
     shapes_[name] = std::move(shape);
   }
 
@@ -55,11 +66,25 @@ class Inference {
     return outer_ != nullptr ? outer_->find_known(name) : nullptr;
   }
 
+  const Tensor* find_constant(const std::string& name) const {
+    const auto found = constants_.find(name);
+    if (found != constants_.end()) return found->second;
+    return outer_ != nullptr ? outer_->find_constant(name) : nullptr;
+  }
+
+  void keep(const std::string& name, KnownIntegers integers) {
+    if (name.empty() || known_count_ + integers.values.size() > most_known) return;
+    known_count_ += integers.values.size();
+    known_[name] = std::move(integers);
+  }
+
   void infer(const Node& node) {
+    if (node.outputs.empty()) return;
     ShapeCall call{.node = node, .opset = opset_};
     for (const std::string& input : node.inputs) {
       call.inputs.push_back(input.empty() ? nullptr : find_shape(input));
       call.known.push_back(input.empty() ? nullptr : find_known(input));
+      call.constants.push_back(input.empty() ? nullptr : find_constant(input));
     }
     try {
       std::vector<ValueShape> results = infer_outputs(node, call);
@@ -68,7 +93,11 @@ class Inference {
       for (std::size_t i = 0; i < node.outputs.size(); ++i) {
         if (!node.outputs[i].empty()) set(node.outputs[i], std::move(results[i]));
       }
-      if (auto integers = fold_integers(call)) known_[node.outputs[0]] = *std::move(integers);
+      if (!node.domain.empty()) return;
+      const AttributeValue* value =
+          node.op_type == "Constant" ? node.find_attribute("value") : nullptr;
+      if (value != nullptr) constants_[node.outputs[0]] = std::get_if<Tensor>(value);
+      if (auto integers = fold_integers(call)) keep(node.outputs[0], *std::move(integers));
     } catch (const UnknownShape& unknown) {
       table_.unknown.push_back(fmt::format("{}: {}", describe(node), unknown.reason));
     } catch (const Error& error) {
@@ -79,19 +108,25 @@ class Inference {
   std::vector<ValueShape> infer_outputs(const Node& node, const ShapeCall& call) {
     if (!node.domain.empty())
       throw UnknownShape{fmt::format("operators of {} are not known", node.domain)};
-    if (node.op_type == "If") return infer_if(node);
+    if (node.op_type == "If") return infer_if(node, call);
+    if (node.op_type == "Loop" || node.op_type == "Scan" || node.op_type == "SequenceMap")
+      throw UnknownShape{"shapes of loops are not inferred"};
     const auto rule = shape_rules().find(node.op_type);
     if (rule == shape_rules().end()) throw UnknownShape{"the operator is not known"};
     return rule->second(call);
   }
 
-  /// What both branches agree on.
-  std::vector<ValueShape> infer_if(const Node& node) {
+  /// What both branches agree on, or the branch that is taken where that is known: exporters ask
+  /// for extents that are fixed here.
+  std::vector<ValueShape> infer_if(const Node& node, const ShapeCall& call) {
+    std::vector<const char*> keys{"then_branch", "else_branch"};
+    if (call.has_integers(0) && call.integers(0).size() == 1)
+      keys = {call.integers(0)[0] != 0 ? "then_branch" : "else_branch"};
     std::vector<std::vector<ValueShape>> branches;
-    for (const char* key : {"then_branch", "else_branch"}) {
+    for (const char* key : keys) {
       const auto graph = node.attribute<std::shared_ptr<const Graph>>(key, nullptr);
       if (graph == nullptr) throw UnknownShape{"a branch is missing"};
-      Inference inner(opset_, this, table_);
+      Inference inner(opset_, this, table_, known_count_);
       inner.run(*graph);
       std::vector<ValueShape>& outputs = branches.emplace_back();
       for (const ValueInfo& output : graph->outputs) {
@@ -100,21 +135,28 @@ class Inference {
         outputs.push_back(*shape);
       }
     }
-    if (branches[0] != branches[1]) throw UnknownShape{"its branches have different shapes"};
-    return branches[0];
+    if (branches.front() != branches.back())
+      throw UnknownShape{"its branches have different shapes"};
+    return branches.front();
   }
 
   std::int64_t opset_;
   const Inference* outer_;
   ShapeTable& table_;
+  std::size_t& known_count_;
   std::map<std::string, ValueShape, std::less<>> shapes_;
   std::map<std::string, KnownIntegers, std::less<>> known_;
+  std::map<std::string, const Tensor*, std::less<>> constants_;
 };
 
 }  // namespace
 
 Model bind_dimensions(Model model, const DimensionBindings& bindings,
                       std::optional<std::int64_t> batch) {
+  if (batch && *batch < 1) {
+    throw Error(fmt::format("the batch cannot be {}", *batch), "it counts events",
+                "give a number above 0");
+  }
   DimensionBindings values = bindings;
   std::set<std::string> symbols;
   const auto is_open = [](const Dimension& dimension) { return !dimension.value.has_value(); };
@@ -126,16 +168,16 @@ Model bind_dimensions(Model model, const DimensionBindings& bindings,
     for (std::size_t i = 0; i < input.shape->size(); ++i) {
       const Dimension& dimension = (*input.shape)[i];
       if (!is_open(dimension)) continue;
+      if (dimension.symbol.empty()) continue;
       symbols.insert(dimension.symbol);
       const bool is_batch = i == 0 || is_batch_name(dimension.symbol);
-      if (batch && is_batch && !dimension.symbol.empty())
-        values.try_emplace(dimension.symbol, *batch);
+      if (batch && is_batch) values.try_emplace(dimension.symbol, *batch);
     }
   }
   for (const auto& [name, value] : bindings) {
     if (!symbols.contains(name)) {
       throw Error(fmt::format("the model has no open dimension '{}'", name),
-                  symbols.empty() ? "all its dimensions are fixed"
+                  symbols.empty() ? "none of its open dimensions has a name"
                                   : fmt::format("it has {}", fmt::join(symbols, ", ")),
                   "check the name given with --dim");
     }
@@ -149,7 +191,7 @@ Model bind_dimensions(Model model, const DimensionBindings& bindings,
       Dimension& dimension = (*input.shape)[i];
       if (!is_open(dimension)) continue;
       const auto found = values.find(dimension.symbol);
-      if (found != values.end() && !dimension.symbol.empty()) {
+      if (found != values.end()) {
         dimension.value = found->second;
       } else if (batch && i == 0) {
         dimension.value = *batch;
@@ -180,7 +222,8 @@ Model bind_dimensions(Model model, const DimensionBindings& bindings,
 
 ShapeTable infer_shapes(const Model& model) {
   ShapeTable table;
-  Inference inference(model.opset(), nullptr, table);
+  std::size_t known_count = 0;
+  Inference inference(model.opset(), nullptr, table, known_count);
   for (const TensorSpec& spec : input_specs(model))
     inference.set(spec.name, {spec.type, spec.shape});
   inference.run(model.graph);

@@ -4,6 +4,7 @@
 #include "moliere/core/error.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 
@@ -75,7 +76,7 @@ Results cast(const ShapeCall& call) {
 
 Results cast_like(const ShapeCall& call) { return {{call.input(1).type, call.input(0).shape}}; }
 
-// --- movement ---------------------------------------------------------------------------------
+// Movement
 
 Results flatten(const ShapeCall& call) {
   const ValueShape& x = call.input(0);
@@ -144,9 +145,10 @@ Results unsqueeze(const ShapeCall& call) {
     axis = static_cast<std::int64_t>(normalize_axis(axis, x.shape.size() + axes.size()));
   }
   std::ranges::sort(axes);
+  if (std::ranges::adjacent_find(axes) != axes.end())
+    throw_contradiction("Unsqueeze adds an axis twice");
   Shape shape = x.shape;
   for (const std::int64_t axis : axes) {
-    if (axis > rank(shape)) throw_contradiction("Unsqueeze adds an axis twice");
     shape.insert(shape.begin() + axis, 1);
   }
   return {{x.type, shape}};
@@ -194,6 +196,9 @@ Results split(const ShapeCall& call) {
       parts.push_back(std::clamp<std::int64_t>(x.shape[axis] - i * length, 0, length));
     }
   }
+  std::int64_t total = 0;
+  for (const std::int64_t part : parts) total = plus(total, part);
+  if (total != x.shape[axis]) throw_contradiction("the parts of Split are not the whole axis");
   Results results;
   for (const std::int64_t part : parts) {
     results.push_back(x);
@@ -281,7 +286,7 @@ Results space_to_depth(const ShapeCall& call) {
   return {{call.input(0).type, {x[0], times(x[1], b * b), x[2] / b, x[3] / b}}};
 }
 
-// --- gather and scatter -----------------------------------------------------------------------
+// Gather and scatter
 
 Results gather(const ShapeCall& call) {
   const ValueShape& x = call.input(0);
@@ -312,25 +317,32 @@ Results gather_nd(const ShapeCall& call) {
 
 Results one_hot(const ShapeCall& call) {
   Shape shape = call.input(0).shape;
-  const Integers& depth = call.integers(1);
-  if (depth.size() != 1) throw_contradiction("OneHot needs one depth");
+  const std::vector<double> depth = call.numbers(1);
+  if (depth.size() != 1 || !(depth[0] >= 0 && depth[0] < 0x1p62))
+    throw_contradiction("OneHot needs one depth");
   const auto axis = normalize_axis(call.attribute("axis", -1), shape.size() + 1);
-  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis), depth[0]);
+  shape.insert(shape.begin() + static_cast<std::ptrdiff_t>(axis),
+               static_cast<std::int64_t>(depth[0]));
   return {{call.input(2).type, shape}};
 }
 
-// --- generators -------------------------------------------------------------------------------
+// Generators
 
 Results constant(const ShapeCall& call) {
-  for (const auto& [name, value] : call.node.attributes) {
-    if (const auto* tensor = std::get_if<Tensor>(&value))
-      return {{tensor->type(), tensor->shape()}};
-    if (name == "value_int") return {{DataType::int64, {}}};
-    if (name == "value_float") return {{DataType::float32, {}}};
-    if (const auto* list = std::get_if<Integers>(&value)) return {{DataType::int64, {rank(*list)}}};
-    if (const auto* list = std::get_if<std::vector<double>>(&value)) {
-      return {{DataType::float32, {static_cast<std::int64_t>(list->size())}}};
-    }
+  const Node& node = call.node;
+  const auto has = [&](const char* name) { return node.find_attribute(name) != nullptr; };
+  if (has("value")) {
+    const Tensor value = node.attribute("value", Tensor());
+    return {{value.type(), value.shape()}};
+  }
+  if (has("value_int")) return {{DataType::int64, {}}};
+  if (has("value_float")) return {{DataType::float32, {}}};
+  if (has("value_ints")) {
+    return {{DataType::int64, {rank(node.attribute("value_ints", Integers{}))}}};
+  }
+  if (has("value_floats")) {
+    const auto list = node.attribute("value_floats", std::vector<double>{});
+    return {{DataType::float32, {static_cast<std::int64_t>(list.size())}}};
   }
   throw UnknownShape{"a constant that is no tensor of numbers"};
 }
@@ -355,27 +367,20 @@ Results size_of_input(const ShapeCall& call) {
   return {{DataType::int64, {}}};
 }
 
+/// ceil((limit - start) / delta)
 Results range(const ShapeCall& call) {
-  const Integers& start = call.integers(0);
-  const Integers& limit = call.integers(1);
-  const Integers& delta = call.integers(2);
-  if (start.size() != 1 || limit.size() != 1 || delta.size() != 1 || delta[0] == 0) {
-    throw_contradiction("Range needs three numbers, the last not 0");
+  std::array<double, 3> numbers{};  // start, limit, delta
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const std::vector<double> number = call.numbers(i);
+    if (number.size() != 1) throw_contradiction("Range needs three numbers");
+    numbers[i] = number[0];
   }
-  const double length = std::ceil((static_cast<double>(limit[0]) - static_cast<double>(start[0])) /
-                                  static_cast<double>(delta[0]));
-  if (length > 0x1p62) throw_contradiction("Range of more than 2^62 elements");
-  return {{call.input(0).type, {std::max<std::int64_t>(static_cast<std::int64_t>(length), 0)}}};
+  const double length = std::ceil((numbers[1] - numbers[0]) / numbers[2]);
+  if (!(length <= 0x1p62)) throw_contradiction("Range of such a step");
+  return {{call.input(0).type, {static_cast<std::int64_t>(std::max(length, 0.0))}}};
 }
 
-Results eye_like(const ShapeCall& call) {
-  ValueShape result = call.input(0);
-  if (call.node.find_attribute("dtype") != nullptr)
-    result.type = type_from_number(call.attribute("dtype", 1));
-  return {result};
-}
-
-// --- reductions -------------------------------------------------------------------------------
+// Reductions
 
 Results reduce_over(const ValueShape& x, const Integers& axes, bool keep, DataType type) {
   std::vector<bool> reduced(x.shape.size());
@@ -412,7 +417,7 @@ Results top_k(const ShapeCall& call) {
   return {values, {DataType::int64, values.shape}};
 }
 
-// --- linear algebra ---------------------------------------------------------------------------
+// Linear algebra
 
 Results gemm(const ShapeCall& call) {
   const ValueShape& a = call.input(0);
@@ -499,7 +504,7 @@ Results einsum(const ShapeCall& call) {
   return {{call.input(0).type, shape}};
 }
 
-// --- windows ----------------------------------------------------------------------------------
+// Windows
 
 struct Window {
   Integers kernel, strides, dilations, pads;
@@ -511,13 +516,16 @@ Window window_of(const ShapeCall& call, Integers kernel) {
   window.strides = call.node.attribute<Integers>("strides", Integers(size, 1));
   window.dilations = call.node.attribute<Integers>("dilations", Integers(size, 1));
   window.pads = call.node.attribute<Integers>("pads", Integers(2 * size, 0));
+  // Small enough that no sum or product of two of them overflows.
+  constexpr std::int64_t limit = std::int64_t{1} << 31;
   const auto positive = [](const Integers& list) {
-    constexpr std::int64_t limit = std::int64_t{1} << 31;
     return std::ranges::all_of(list, [](std::int64_t v) { return v > 0 && v < limit; });
   };
+  const bool small_pads =
+      std::ranges::all_of(window.pads, [](std::int64_t v) { return v > -limit && v < limit; });
   if (window.strides.size() != size || window.dilations.size() != size ||
       window.pads.size() != 2 * size || !positive(window.strides) || !positive(window.dilations) ||
-      !positive(window.kernel)) {
+      !positive(window.kernel) || !small_pads) {
     throw_contradiction("a window whose kernel, strides, dilations or pads do not fit");
   }
   return window;
@@ -611,7 +619,7 @@ Results global_pool(const ShapeCall& call) {
   return {result};
 }
 
-// --- normalisation, recurrence, attention -----------------------------------------------------
+// Normalisation, recurrence, attention
 
 Results batch_normalization(const ShapeCall& call) {
   Results results{call.input(0)};
@@ -645,23 +653,160 @@ Results recurrent(const ShapeCall& call) {
   return {{x.type, {x.shape[0], directions, n, hidden}}, state, state};
 }
 
-/// Y as Q with the head size of V; present_key, present_value: the past with the new appended.
+/// Sizes of Attention; Q, K, V are (B, heads, L, size) or (B, L, heads size).
+struct AttentionSizes {
+  std::int64_t heads, kv_heads, queries, keys, size, value_size;
+};
+
+AttentionSizes attention_sizes(const ShapeCall& call) {
+  const Shape& q = call.input(0).shape;
+  const Shape& k = call.input(1).shape;
+  const Shape& v = call.input(2).shape;
+  const bool same_rank = q.size() == k.size() && q.size() == v.size();
+  if (!same_rank || (q.size() != 3 && q.size() != 4))
+    throw_contradiction("Attention of such shapes");
+  if (q.size() == 4) return {q[1], k[1], q[2], k[2], q[3], v[3]};
+  const std::int64_t heads = call.attribute("q_num_heads", 0);
+  const std::int64_t kv_heads = call.attribute("kv_num_heads", 0);
+  if (heads < 1 || kv_heads < 1) throw_contradiction("Attention without its numbers of heads");
+  return {heads, kv_heads, q[1], k[1], q[2] / heads, v[2] / kv_heads};
+}
+
+/// Y: as Q with the head size of V. present_key, present_value: the past with the new appended
+/// (B, KV heads, L, size). The scores: (B, heads, queries, keys).
 Results attention(const ShapeCall& call) {
   const ValueShape& q = call.input(0);
-  const Shape& v = call.input(2).shape;
-  if (q.shape.size() != v.size() || (q.shape.size() != 3 && q.shape.size() != 4)) {
-    throw_contradiction("Attention of such shapes");
-  }
+  const AttentionSizes sizes = attention_sizes(call);
   ValueShape y = q;
-  if (q.shape.size() == 4) {
-    y.shape[3] = v[3];
-  } else {
-    const std::int64_t heads = std::max<std::int64_t>(call.attribute("q_num_heads", 1), 1);
-    const std::int64_t kv_heads = std::max<std::int64_t>(call.attribute("kv_num_heads", 1), 1);
-    y.shape[2] = times(heads, v[2] / kv_heads);
+  y.shape.back() = q.shape.size() == 4 ? sizes.value_size : times(sizes.heads, sizes.value_size);
+  std::int64_t keys = sizes.keys;
+  if (call.has(4)) {
+    if (call.input(4).shape.size() != 4) throw_contradiction("Attention with such a past");
+    keys = plus(keys, call.input(4).shape[2]);
   }
-  if (call.node.outputs.size() > 1) throw UnknownShape{"Attention with more than its first output"};
-  return {y};
+  const std::int64_t batch = q.shape[0];
+  return {y,
+          {call.input(1).type, {batch, sizes.kv_heads, keys, sizes.size}},
+          {call.input(2).type, {batch, sizes.kv_heads, keys, sizes.value_size}},
+          {q.type, {batch, sizes.heads, sizes.queries, keys}}};
+}
+
+// Images
+
+/// floor(extent scale), rounded to nearest where the aspect ratio is kept.
+std::int64_t scaled(std::int64_t extent, double scale, double rounding = 0) {
+  const double length = std::floor(static_cast<double>(extent) * scale + rounding);
+  if (!(length >= 0 && length <= 0x1p62)) throw_contradiction("Resize by such a scale");
+  return static_cast<std::int64_t>(length);
+}
+
+/// Resize, and Upsample, whose scales are the second input (opset 7: an attribute).
+Results resize(const ShapeCall& call) {
+  ValueShape result = call.input(0);
+  Integers axes(result.shape.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  axes = call.node.attribute<Integers>("axes", axes);
+  const bool old = call.opset < 11 || call.node.op_type == "Upsample";
+  const std::size_t scales_input = old ? 1 : 2;
+  auto scales = call.node.attribute<std::vector<double>>("scales", {});
+  if (call.has(scales_input)) scales = call.numbers(scales_input);
+  double rounding = 0;
+  if (scales.empty() && !old) {
+    const Integers& sizes = call.integers(3);
+    if (sizes.size() != axes.size()) throw_contradiction("Resize needs one size an axis");
+    const auto policy = call.node.attribute<std::string>("keep_aspect_ratio_policy", "stretch");
+    for (std::size_t i = 0; i < axes.size(); ++i) {
+      std::int64_t& extent = result.shape[normalize_axis(axes[i], result.shape.size())];
+      scales.push_back(static_cast<double>(sizes[i]) / static_cast<double>(extent));
+      if (policy == "stretch") extent = sizes[i];
+    }
+    if (policy == "stretch" || axes.empty()) return {result};
+    const auto [least, most] = std::ranges::minmax(scales);
+    scales.assign(axes.size(), policy == "not_larger" ? least : most);
+    rounding = 0.5;
+  }
+  if (scales.size() != axes.size()) throw_contradiction("Resize needs one scale an axis");
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    std::int64_t& extent = result.shape[normalize_axis(axes[i], result.shape.size())];
+    extent = scaled(extent, scales[i], rounding);
+  }
+  return {result};
+}
+
+/// x (N, C, ...), grid (N, ..., number of axes) -> (N, C, ...)
+Results grid_sample(const ShapeCall& call) {
+  const ValueShape& x = call.input(0);
+  const Shape& grid = call.input(1).shape;
+  if (x.shape.size() < 3 || grid.size() != x.shape.size())
+    throw_contradiction("GridSample of such shapes");
+  Shape shape{x.shape[0], x.shape[1]};
+  shape.insert(shape.end(), grid.begin() + 1, grid.end() - 1);
+  return {{x.type, shape}};
+}
+
+/// x (N, C block, L) -> (N, C, image...)
+Results col2im(const ShapeCall& call) {
+  const ValueShape& x = call.input(0);
+  const Integers& image = call.integers(1);
+  std::int64_t block = 1;
+  for (const std::int64_t extent : call.integers(2)) block = times(block, extent);
+  if (x.shape.size() != 3 || block < 1) throw_contradiction("Col2Im of such shapes");
+  Shape shape{x.shape[0], x.shape[1] / block};
+  shape.insert(shape.end(), image.begin(), image.end());
+  return {{x.type, shape}};
+}
+
+/// The inverse of MaxPool: stride (x - 1) + kernel - pads, or what the caller asks for.
+Results max_unpool(const ShapeCall& call) {
+  const ValueShape& x = call.input(0);
+  if (call.node.inputs.size() > 2 && !call.node.inputs[2].empty())
+    return {{x.type, call.integers(2)}};
+  const Window window = window_of(call, call.node.attribute<Integers>("kernel_shape", Integers{}));
+  const std::size_t size = window.kernel.size();
+  if (x.shape.size() != size + 2) throw_contradiction("a pooling window of another rank");
+  Shape shape{x.shape[0], x.shape[1]};
+  for (std::size_t i = 0; i < size; ++i) {
+    shape.push_back(plus(times(window.strides[i], x.shape[i + 2] - 1),
+                         window.kernel[i] - window.pads[i] - window.pads[i + size]));
+  }
+  return {{x.type, shape}};
+}
+
+// Quantities of other types
+
+/// The type of the zero point, or an attribute, or 8 bits.
+Results quantize(const ShapeCall& call) {
+  DataType type = DataType::uint8;
+  if (call.attribute("output_dtype", 0) != 0)
+    type = type_from_number(call.attribute("output_dtype", 0));
+  if (call.node.inputs.size() > 2 && !call.node.inputs[2].empty()) type = call.input(2).type;
+  return {{type, call.input(0).shape}};
+}
+Results dequantize(const ShapeCall& call) { return {{call.input(1).type, call.input(0).shape}}; }
+
+Results matmul_integer(const ShapeCall& call) {
+  Results results = matmul(call);
+  results[0].type = DataType::int32;
+  return results;
+}
+
+Results determinant(const ShapeCall& call) {
+  ValueShape result = call.input(0);
+  if (result.shape.size() < 2) throw_contradiction("Det of something that is no matrix");
+  result.shape.resize(result.shape.size() - 2);
+  return {result};
+}
+
+/// RandomNormalLike, RandomUniformLike, Bernoulli: as the input, in another type if asked for.
+Results random_like(const ShapeCall& call) {
+  ValueShape result = call.input(0);
+  if (call.node.find_attribute("dtype") != nullptr)
+    result.type = type_from_number(call.attribute("dtype", 1));
+  return {result};
+}
+Results random(const ShapeCall& call) {
+  return {{type_from_number(call.attribute("dtype", 1)),
+           call.node.attribute<Integers>("shape", Integers{})}};
 }
 
 Results unknown_by_data(const ShapeCall&) {
@@ -685,6 +830,15 @@ const std::vector<std::int64_t>& ShapeCall::integers(std::size_t index) const {
     throw UnknownShape{fmt::format("the elements of '{}' depend on data", name)};
   }
   return known[index]->values;
+}
+
+std::vector<double> ShapeCall::numbers(std::size_t index) const {
+  // A list of numbers for the axes; what is longer is data.
+  const bool constant = index < constants.size() && constants[index] != nullptr &&
+                        constants[index]->size() <= static_cast<std::int64_t>(2 * highest_rank);
+  if (constant) return constants[index]->to_doubles();
+  const std::vector<std::int64_t>& whole = integers(index);
+  return {whole.begin(), whole.end()};
 }
 
 std::optional<std::vector<std::int64_t>> ShapeCall::list(std::size_t index,
@@ -737,6 +891,7 @@ const std::map<std::string, ShapeRule, std::less<>>& shape_rules() {
                              "Clip",
                              "Cos",
                              "Cosh",
+                             "CumProd",
                              "CumSum",
                              "Elu",
                              "Erf",
@@ -778,9 +933,11 @@ const std::map<std::string, ShapeRule, std::less<>>& shape_rules() {
                              "Softplus",
                              "Softsign",
                              "Sqrt",
+                             "SwiGLU",
                              "Swish",
                              "Tan",
                              "Tanh",
+                             "TensorScatter",
                              "ThresholdedRelu",
                              "Trilu"}) {
       made[name] = same_as_first;
@@ -819,7 +976,17 @@ const std::map<std::string, ShapeRule, std::less<>>& shape_rules() {
     made["Dropout"] = dropout;
     made["Einsum"] = einsum;
     made["Expand"] = expand;
-    made["EyeLike"] = eye_like;
+    for (const char* name : {"Bernoulli", "EyeLike", "RandomNormalLike", "RandomUniformLike"})
+      made[name] = random_like;
+    for (const char* name : {"RandomNormal", "RandomUniform"}) made[name] = random;
+    for (const char* name : {"Resize", "Upsample"}) made[name] = resize;
+    made["Col2Im"] = col2im;
+    made["DequantizeLinear"] = dequantize;
+    made["Det"] = determinant;
+    made["GridSample"] = grid_sample;
+    made["MatMulInteger"] = matmul_integer;
+    made["MaxUnpool"] = max_unpool;
+    made["QuantizeLinear"] = quantize;
     made["Flatten"] = flatten;
     made["Gather"] = gather;
     made["GatherElements"] = gather_elements;

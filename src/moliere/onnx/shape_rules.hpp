@@ -31,6 +31,8 @@ struct ShapeCall {
   std::vector<const ValueShape*> inputs;
   /// nullptr: absent or not known.
   std::vector<const KnownIntegers*> known;
+  /// Inputs that are initialisers or Constant nodes; nullptr: others.
+  std::vector<const Tensor*> constants;
 
   /// Throws UnknownShape when the input is absent or its shape is not known.
   const ValueShape& input(std::size_t index) const;
@@ -40,6 +42,8 @@ struct ShapeCall {
   bool has_integers(std::size_t index) const {
     return index < known.size() && known[index] != nullptr;
   }
+  /// The elements of a constant of any type, or of known integers. Throws UnknownShape.
+  std::vector<double> numbers(std::size_t index) const;
   /// A list that is input `index` in newer operator sets and an attribute in older ones; nothing
   /// when neither is given. Throws UnknownShape for an input that depends on data.
   std::optional<std::vector<std::int64_t>> list(std::size_t index, const char* name) const;

@@ -105,7 +105,7 @@ fs::path external_file(const std::string& location, const std::string& what,
   if (location.empty() || relative.is_absolute()) refuse("its name is not relative");
   std::error_code error;
   const fs::path root = fs::canonical(folder, error);
-  const fs::path file = fs::weakly_canonical(root / relative, error);
+  fs::path file = fs::weakly_canonical(root / relative, error);
   const auto [end_of_root, unused] =
       std::mismatch(root.begin(), root.end(), file.begin(), file.end());
   if (error || end_of_root != root.end()) refuse("it is outside the model's folder");

@@ -48,8 +48,8 @@ class TimingLoop {
   /// sessions[i] belongs to stream i of `threads`; both must live as long as this. All sessions
   /// have the slots 0 ... slots-1 bound. Stream i begins at slot i, and each slice goes on where
   /// the one before ended, so that slow models see all slots as well.
-  TimingLoop(StreamThreads& threads, std::vector<engine::Session*> sessions, std::size_t slots,
-             Clock clock = {});
+  TimingLoop(StreamThreads& threads, const std::vector<engine::Session*>& sessions,
+             std::size_t slots, Clock clock = {});
 
   /// Warms all streams up and finds how many calls of the first take at least `minimum_sample_ns`.
   protocol::Calibrated calibrate(std::int64_t minimum_sample_ns);
@@ -105,7 +105,7 @@ double measure_clock_ns();
 double measure_overhead_ns(std::int64_t minimum_sample_ns);
 
 template <class Clock>
-TimingLoop<Clock>::TimingLoop(StreamThreads& threads, std::vector<engine::Session*> sessions,
+TimingLoop<Clock>::TimingLoop(StreamThreads& threads, const std::vector<engine::Session*>& sessions,
                               std::size_t slots, Clock clock)
     : threads_(threads), clock_(clock) {
   for (engine::Session* session : sessions) {

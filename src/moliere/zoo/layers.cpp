@@ -46,7 +46,8 @@ std::string Network::op(std::string_view type, std::vector<std::string> inputs,
 std::string Network::dense(const std::string& x, std::int64_t inputs, std::int64_t outputs,
                            std::int64_t gain) {
   const std::string name = numbered("dense");
-  const std::string w = weights(name + "_weight", {outputs, inputs}, inputs, gain);
+  const std::string w =
+      constant(name + "_weight", weights_.centred({outputs, inputs}, inputs, inputs, gain));
   const std::string b =
       constant(name + "_bias", weights_.uniform({outputs}, -bias_bound, bias_bound));
   return op("Gemm", {x, w, b}, {{"transB", std::int64_t{1}}});
@@ -57,7 +58,9 @@ std::string Network::conv(const std::string& x, const Convolution& c) {
   Shape shape{c.out, c.in};
   shape.insert(shape.end(), c.dimensions, c.kernel);
   const std::int64_t fan_in = element_count(shape) / c.out;
-  const std::string w = weights(name + "_weight", shape, fan_in, c.gain);
+  // Channel by channel, as their means differ.
+  const std::string w =
+      constant(name + "_weight", weights_.centred(shape, fan_in / c.in, fan_in, c.gain));
   const std::string b =
       constant(name + "_bias", weights_.uniform({c.out}, -bias_bound, bias_bound));
   using Integers = std::vector<std::int64_t>;
@@ -77,7 +80,8 @@ std::string Network::conv_transpose(const std::string& x, const Convolution& c) 
   std::int64_t fan_in = c.in;
   for (std::size_t i = 0; i < c.dimensions; ++i)
     fan_in *= std::max<std::int64_t>(c.kernel / c.stride, 1);
-  const std::string w = weights(name + "_weight", shape, fan_in, c.gain);
+  const std::int64_t block = element_count(shape) / (c.in * c.out);
+  const std::string w = constant(name + "_weight", weights_.centred(shape, block, fan_in, c.gain));
   const std::string b =
       constant(name + "_bias", weights_.uniform({c.out}, -bias_bound, bias_bound));
   using Integers = std::vector<std::int64_t>;
@@ -96,7 +100,7 @@ std::string Network::batch_normalization(const std::string& x, std::int64_t chan
   };
   const std::string scale = vector("_scale", one * 3 / 4, one * 5 / 4);
   const std::string shift = vector("_shift", -bias_bound, bias_bound);
-  const std::string mean = vector("_mean", one / 4, one * 3 / 4);
+  const std::string mean = vector("_mean", -one / 4, one / 4);
   const std::string variance = vector("_variance", one / 2, one * 3 / 2);
   return op("BatchNormalization", {x, scale, shift, mean, variance}, {{"epsilon", 1e-3}});
 }

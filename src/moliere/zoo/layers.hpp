@@ -21,9 +21,9 @@ class Network {
   /// Input of `batch` events (symbolic where there is no number) with the other extents `shape`.
   std::string input(const std::string& name, const Batch& batch, const Shape& shape,
                     DataType type = DataType::float32);
-  /// y = x W^T + b, W (outputs, inputs).
+  /// y = x W^T + b, W (outputs, inputs); gain 1 where no ReLU follows.
   std::string dense(const std::string& x, std::int64_t inputs, std::int64_t outputs,
-                    std::int64_t gain = 2);
+                    std::int64_t gain = relu_gain);
   /// Convolution over a cube of `kernel`^dimensions, padded alike on all sides.
   struct Convolution {
     std::int64_t in = 1;
@@ -32,7 +32,7 @@ class Network {
     std::int64_t pad = 0;
     std::int64_t stride = 1;
     std::size_t dimensions = 2;
-    std::int64_t gain = 2;
+    std::int64_t gain = relu_gain;
   };
   std::string conv(const std::string& x, const Convolution& shape);
   std::string conv_transpose(const std::string& x, const Convolution& shape);

@@ -112,7 +112,8 @@ onnx::Model graph_network(const Entry& entry, const Batch& batch) {
     const std::string sum = net.op("ScatterND", {zeros, target_rows, message},
                                    {{"reduction", std::string("add")}});  // (N, 32)
     std::string update = net.op("Concat", {h, sum}, {{"axis", std::int64_t{1}}});
-    update = net.relu(net.dense(update, 2 * width, width));
+    // Gain 1: a node's state is a sum over steps and messages and would grow.
+    update = net.relu(net.dense(update, 2 * width, width, 1));
     h = net.op("Add", {h, update});
   }
   return net.finish(net.dense(h, width, 1, 1), "scores", events * nodes, {1});

@@ -81,7 +81,7 @@ onnx::Model conv_14_layers(const Entry& entry, const Batch& batch) {
                      .out = channels[layer + 1],
                      .kernel = 5,
                      .pad = padded ? 2 : 0,
-                     .gain = last ? 1 : 2});
+                     .gain = last ? 1 : relu_gain});
     // The published files end with a ReLU, behind which a single channel may be dead.
     if (!last) x = net.relu(x);
   }

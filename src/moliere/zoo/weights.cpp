@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "moliere/zoo/weights.hpp"
 
+#include <span>
+
 namespace moliere::zoo {
 namespace {
 
@@ -11,14 +13,17 @@ std::int64_t integer_root(std::int64_t n) {
   return root;
 }
 
+/// k 2^-20 and back, exact for |k| < 2^24.
+float from_units(std::int64_t k) { return static_cast<float>(k) * 0x1p-20F; }
+std::int64_t units(float weight) { return static_cast<std::int64_t>(weight * 0x1p20F); }
+
 }  // namespace
 
 Tensor Weights::uniform(Shape shape, std::int64_t low, std::int64_t high) {
   Tensor tensor(DataType::float32, std::move(shape));
   const auto span = static_cast<std::uint32_t>(high - low + 1);
   for (float& weight : tensor.data<float>()) {
-    const std::int64_t k = low + random_.below(span);
-    weight = static_cast<float>(k) * 0x1p-20F;  // |k| < 2^24: exact
+    weight = from_units(low + random_.below(span));
   }
   return tensor;
 }
@@ -27,6 +32,19 @@ Tensor Weights::scaled(Shape shape, std::int64_t fan_in, std::int64_t gain) {
   // A uniform number in [-b, b] has the variance b^2 / 3.
   const std::int64_t bound = integer_root(3 * gain * one / fan_in * one);
   return uniform(std::move(shape), -bound, bound);
+}
+
+Tensor Weights::centred(Shape shape, std::int64_t block, std::int64_t fan_in, std::int64_t gain) {
+  Tensor tensor = scaled(std::move(shape), fan_in, gain);
+  const std::span<float> weights = tensor.data<float>();
+  const auto size = static_cast<std::size_t>(block);
+  for (std::size_t begin = 0; begin < weights.size(); begin += size) {
+    const std::span<float> run = weights.subspan(begin, size);
+    std::int64_t sum = 0;
+    for (const float weight : run) sum += units(weight);
+    for (float& weight : run) weight = from_units(units(weight) - sum / block);
+  }
+  return tensor;
 }
 
 }  // namespace moliere::zoo
