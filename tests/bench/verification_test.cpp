@@ -291,7 +291,7 @@ TEST_F(Expect, EvaluatesFewInputsOfAHeavyModel) {
 
 TEST_F(Expect, OneInputAloneSaysNothingOfTheSpread) {
   inputs.resize(1);
-  const ExpectedOutput& y = expected().outputs.at(0);
+  const ExpectedOutput y = expected().outputs.at(0);
   EXPECT_FALSE(y.constant);
   EXPECT_EQ(y.spread, y.magnitude);
 }
