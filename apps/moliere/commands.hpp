@@ -13,7 +13,8 @@ namespace moliere::app {
 /// Exit codes, the same for all subcommands; `moliere --help` lists them.
 enum ExitCode : int {
   success = 0,
-  /// A figure could not be had or an output is wrong: the table says which.
+  /// A figure could not be had or an output is wrong: the table says which. `showers validate`: the
+  /// file has faults.
   some_rows_failed = 1,
   /// The command line or an input file is wrong; nothing was done.
   user_error = 2,
@@ -39,6 +40,8 @@ void add_compare(CLI::App& app, Context& context);
 void add_models(CLI::App& app, Context& context);
 void add_engines(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
+void add_showers(CLI::App& app, Context& context);
+void add_evaluate(CLI::App& app, Context& context);
 /// `completion SHELL`, and the hidden `reference`, which writes docs/cli.md.
 void add_completion(CLI::App& app, Context& context);
 

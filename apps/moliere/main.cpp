@@ -20,9 +20,10 @@ extern "C" void request_stop(int signal) {
 }
 
 const char* const footer =
-    "Exit codes: 0 success; 1 some rows have no figure or a wrong output; 2 the command line or "
-    "an\n"
-    "input is wrong; 3 compare found something slower; 70 a bug of Molière; 130 interrupted.\n"
+    "Exit codes: 0 success; 1 some rows have no figure or a wrong output, or showers have faults;\n"
+    "2 the command line or an input is wrong; 3 compare found something slower; 70 a bug of "
+    "Molière;\n"
+    "130 interrupted.\n"
     "Documentation: README.md, docs/measuring.md, docs/cli.md";
 
 }  // namespace
@@ -30,6 +31,7 @@ const char* const footer =
 int main(int argc, char** argv) {
   using namespace moliere;
   std::signal(SIGPIPE, SIG_IGN);  // a worker that died is a row, not our end
+  std::signal(SIGXFSZ, SIG_IGN);  // a file over the limit is an error, as a full disk is
   std::signal(SIGINT, request_stop);
   std::signal(SIGTERM, request_stop);
 
@@ -46,6 +48,8 @@ int main(int argc, char** argv) {
   app::add_models(cli, context);
   app::add_engines(cli, context);
   app::add_doctor(cli, context);
+  app::add_showers(cli, context);
+  app::add_evaluate(cli, context);
   app::add_completion(cli, context);
 
   try {

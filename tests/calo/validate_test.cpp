@@ -18,7 +18,8 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 
-/// Showers of 10 GeV that fall off with the ring and fluctuate in each cell; all above threshold.
+/// Showers of 10 GeV that rise and fall with depth, fall off with the ring and fluctuate in each
+/// cell; all above threshold.
 ShowerBatch make_showers(const Geometry& geometry, std::int64_t rows, std::uint64_t seed = 3) {
   RandomStream random(seed);
   ShowerBatch batch;
@@ -28,8 +29,10 @@ ShowerBatch make_showers(const Geometry& geometry, std::int64_t rows, std::uint6
     double sum = 0;
     const std::size_t begin = batch.energies.size();
     for (int v = 0; v < geometry.voxel_count(); ++v) {
-      const double energy =
-          std::exp(-0.8 * geometry.cell(v).r + random.normal()) * geometry.threshold() * 1e4;
+      const Cell cell = geometry.cell(v);
+      const double depth = 1 + 10.0 * cell.layer / static_cast<double>(geometry.layers().size());
+      const double profile = depth * depth * std::exp(-depth - 0.8 * cell.r);
+      const double energy = profile * std::exp(random.normal());
       batch.energies.push_back(static_cast<float>(energy));
       sum += energy;
     }
@@ -138,7 +141,7 @@ TEST_F(Validate, FindsDuplicates) {
   copy(80, 81);
   batch.incident_energies[81] = 9999;  // another shower, by its condition
   copy(90, 91);
-  voxel(91, 200) = std::nextafter(voxel(91, 200), 0.0F);
+  voxel(91, 200) = std::nextafter(voxel(91, 200), 1e6F);
   const ValidationReport report = report_on(batch, geometry);
   expect_only(report, Check::duplicated);
   EXPECT_FALSE(report.passed());

@@ -102,8 +102,7 @@ double cauchy_like_within(double r, double scale) { return r * r / (r * r + scal
 }  // namespace
 
 double critical_energy(const Plate& plate) {
-  return 2.66 *
-         std::pow(plate.radiation_length * plate.atomic_number / plate.atomic_mass, 1.1);
+  return 2.66 * std::pow(plate.radiation_length * plate.atomic_number / plate.atomic_mass, 1.1);
 }
 
 Material effective_material(std::string name, std::span<const Plate> plates) {
@@ -187,10 +186,9 @@ double LongitudinalProfile::before(double t) const {
 LongitudinalProfile shape(const ShapeDistribution& distribution, double z1, double z2) {
   const double common = std::sqrt((1 + distribution.correlation) / 2) * z1;
   const double opposed = std::sqrt((1 - distribution.correlation) / 2) * z2;
-  return profile_from(std::exp(distribution.mean_ln_maximum +
-                               distribution.sigma_ln_maximum * (common + opposed)),
-                      std::exp(distribution.mean_ln_alpha +
-                               distribution.sigma_ln_alpha * (common - opposed)));
+  return profile_from(
+      std::exp(distribution.mean_ln_maximum + distribution.sigma_ln_maximum * (common + opposed)),
+      std::exp(distribution.mean_ln_alpha + distribution.sigma_ln_alpha * (common - opposed)));
 }
 
 double spot_number(const Medium& medium, double energy) {
@@ -245,8 +243,7 @@ RadialProfile radial_profile(const Medium& medium, double energy, double tau) {
     const double deficit = 1 - medium.sampling.e_over_mip;
     profile.core += -0.0203 * deficit + 0.0397 * period * std::exp(-tau);
     profile.tail += -0.14 * deficit - 0.495 * period * std::exp(-tau);
-    profile.core_weight +=
-        deficit * (0.348 - 0.642 * period * std::exp(-(tau - 1) * (tau - 1)));
+    profile.core_weight += deficit * (0.348 - 0.642 * period * std::exp(-(tau - 1) * (tau - 1)));
   }
   constexpr double least_radius = 0.01;  // the fits cross 0 below 0.1 GeV only
   profile.core = std::max(profile.core, least_radius);

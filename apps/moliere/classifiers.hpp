@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "moliere/calo/geometry.hpp"
+#include "moliere/core/progress.hpp"
+#include "moliere/judge/evaluation.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace moliere::app {
+
+struct ClassifierRequest {
+  std::filesystem::path reference;
+  std::filesystem::path sample;
+  std::string geometry;  ///< as the user named it
+  std::vector<std::string> features;
+  int seeds = 5;
+  std::int64_t rows = 0;  ///< at most of each file; 0: all
+  std::string device = "auto";
+  int threads = 0;
+};
+
+/// Trains the classifiers in the process of `moliere-flow`, which has LibTorch: generated against
+/// reference, and one half of the reference against the other. Where that program was not built, or
+/// fails, the result says why.
+std::vector<judge::ClassifierResult> run_classifiers(const ClassifierRequest& request,
+                                                     Progress& progress);
+
+}  // namespace moliere::app
