@@ -21,7 +21,8 @@ function(moliere_add_module NAME)
   add_library(moliere::${NAME} ALIAS ${target})
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${NAME})
   target_include_directories(${target} ${scope} $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src>
-                                                $<INSTALL_INTERFACE:include>)
+                                                $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+  target_compile_features(${target} ${scope} cxx_std_20)
   target_link_libraries(${target} ${scope} ${ARG_DEPENDS} ${ARG_LINK})
   set_property(GLOBAL APPEND PROPERTY MOLIERE_MODULES ${target})
 

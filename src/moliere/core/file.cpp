@@ -106,7 +106,7 @@ fs::path cache_directory() {
     const char* value = std::getenv(name);
     return value != nullptr ? value : "";
   };
-  if (const fs::path own = variable("MOLIERE_CACHE_DIR"); !own.empty()) return own;
+  if (fs::path own = variable("MOLIERE_CACHE_DIR"); !own.empty()) return own;
   if (const fs::path xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "moliere";
   if (const fs::path home = variable("HOME"); !home.empty()) return home / ".cache" / "moliere";
   return fs::temp_directory_path() / "moliere-cache";
