@@ -21,7 +21,6 @@
 #include <fmt/ranges.h>
 
 namespace moliere::app {
-namespace fs = std::filesystem;
 namespace {
 
 /// Time for one comparison where --budget does not say [s].
