@@ -21,7 +21,6 @@
 #include <fmt/ranges.h>
 
 namespace moliere::app {
-namespace fs = std::filesystem;
 namespace {
 
 /// Time for one comparison where --budget does not say [s].
@@ -263,6 +262,9 @@ bench::RunResult run_plan(const ResolvedPlan& plan, const BenchOptions& options,
                           .started = now_utc(),
                           .baseline = plan.baseline,
                           .machine = bench::describe_machine()};
+  for (const std::string& file : {options.output, options.csv}) {
+    if (!file.empty()) require_writable(file);  // not only after an hour
+  }
   std::optional<bench::Journal> journal;
   if (!options.output.empty()) {
     journal.emplace(options.output + ".journal", plan.fingerprint, options.resume);
@@ -310,9 +312,10 @@ bench::RunResult run_plan(const ResolvedPlan& plan, const BenchOptions& options,
     }
     measured_s += comparison.seconds;
     progress.clear();
-    show(comparison);
+    // What the user has seen is what --resume finds.
     const bool complete = comparison.stopped_by != "interrupted";
     if (journal && complete) journal->append(key_of(entry), comparison);
+    show(comparison);
     result.comparisons.push_back(std::move(comparison));
   }
   for (auto& [threads, roofline] : rooflines) result.rooflines.push_back(std::move(roofline));

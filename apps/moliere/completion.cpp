@@ -2,6 +2,7 @@
 #include "moliere/zoo/zoo.hpp"
 
 #include <memory>
+#include <set>
 
 #include "commands.hpp"
 #include <fmt/format.h>
@@ -40,7 +41,9 @@ std::vector<std::string> words_of(const CLI::App& command) {
 /// One function for bash; zsh loads it through bashcompinit.
 std::string bash_script(const CLI::App& root) {
   std::string cases = fmt::format("    '') words='{}' ;;\n", fmt::join(words_of(root), " "));
+  std::set<std::string> names;
   for_each_command(root, "", [&](const std::string& name, const CLI::App& command) {
+    names.insert(command.get_name());
     std::vector<std::string> words = words_of(command);
     const CLI::Option* model = command.get_option_no_throw("model");
     if (model != nullptr) {
@@ -53,7 +56,9 @@ std::string bash_script(const CLI::App& root) {
          "  local current=${COMP_WORDS[COMP_CWORD]} command='' words='' i\n"
          "  for ((i = 1; i < COMP_CWORD; i++)); do\n"
          "    case ${COMP_WORDS[i]} in\n"
-         "      bench|verify|compare|models|engines|doctor|completion|list|info|export)\n"
+         "      " +
+         fmt::format("{}", fmt::join(names, "|")) +
+         ")\n"
          "        command=\"${command:+$command }${COMP_WORDS[i]}\" ;;\n"
          "    esac\n"
          "  done\n"
@@ -90,6 +95,11 @@ std::string script_for(const CLI::App& root, const std::string& shell) {
   return shell == "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" + bash : bash;
 }
 
+/// App::help() would tell of the subcommand that is running.
+std::string help_of(const CLI::App& command, const std::string& name) {
+  return command.get_formatter()->make_help(&command, name, CLI::AppFormatMode::Normal);
+}
+
 /// docs/cli.md: the help texts, one section a subcommand.
 std::string reference_page(const CLI::App& root) {
   std::string page =
@@ -98,10 +108,10 @@ std::string reference_page(const CLI::App& root) {
       "it. "
       "What the figures mean: [measuring.md](measuring.md).\n\n"
       "```text\n" +
-      root.help("moliere") + "```\n";
+      help_of(root, "moliere") + "```\n";
   for_each_command(root, "", [&](const std::string& name, const CLI::App& command) {
-    page +=
-        fmt::format("\n## moliere {}\n\n```text\n{}```\n", name, command.help("moliere " + name));
+    page += fmt::format("\n## moliere {}\n\n```text\n{}```\n", name,
+                        help_of(command, "moliere " + name));
   });
   return page;
 }

@@ -15,10 +15,11 @@ constexpr double start_timeout_s = 60;
 
 void show_engine(const bench::EngineManifest& manifest, const std::filesystem::path& folder,
                  const Context& context) {
-  fmt::print("{}\n  {}\n", manifest.name, manifest.description);
-  const bench::WorkerLaunch launch =
-      bench::launch_of(manifest, 1, folder / (manifest.name + ".log"));
+  fmt::print("{}\n", manifest.name);
+  if (!manifest.description.empty()) fmt::print("  {}\n", manifest.description);
   try {
+    const bench::WorkerLaunch launch =
+        bench::launch_of(manifest, 1, folder / (manifest.name + ".log"));
     bench::WorkerProcess worker(launch, bench::WorkerProcess::Seconds(start_timeout_s),
                                 context.stop);
     const engine::Description& engine = worker.ready().engine;

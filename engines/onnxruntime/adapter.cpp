@@ -151,7 +151,8 @@ class OrtSession final : public engine::Session {
 
   void bind(std::size_t slot, std::span<const engine::ConstTensorView> inputs) override {
     while (slots_.size() <= slot) slots_.push_back({{}, Ort::IoBinding(*session_)});
-    auto& [values, binding] = slots_[slot];
+    std::vector<Ort::Value>& values = slots_[slot].inputs;
+    Ort::IoBinding& binding = slots_[slot].binding;
     values.clear();
     for (const engine::ConstTensorView& input : inputs) {
       // ONNX Runtime takes inputs by a pointer that is not const and does not write through it.

@@ -31,7 +31,7 @@ std::string open_library() {
                     "MOLIERE_ONNXRUNTIME_LIBRARY to a libonnxruntime.so",
                     path));
   }
-  const std::string version = get_api_base()->GetVersionString();
+  std::string version = get_api_base()->GetVersionString();
   const OrtApi* api = get_api_base()->GetApi(ORT_API_VERSION);
   if (api == nullptr) {
     throw engine::NotAvailable(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "moliere/bench/engine_registry.hpp"
 
+#include "moliere/bench/exchange.hpp"
 #include "moliere/core/error.hpp"
 #include "moliere/core/file.hpp"
 
@@ -99,6 +100,18 @@ TEST_F(Registry, FindsTheFirstOfEachName) {
   EXPECT_EQ(found[0].name, "a");
   EXPECT_EQ(found[1].name, "b");
   EXPECT_EQ(found[1].description, "of the first folder");
+}
+
+TEST_F(Registry, OneBrokenManifestLeavesTheOthers) {
+  manifest("good", R"({"protocol": 1, "command": ["x"], "name": "good"})");
+  manifest("torn", R"({"protocol": 1, "comm)");
+  const std::vector<EngineManifest> found = find_engines({root.path()});
+  ASSERT_EQ(found.size(), 2U);
+  EXPECT_EQ(found[0].broken, "");
+  EXPECT_EQ(found[1].name, "torn");
+  EXPECT_THAT(found[1].broken, HasSubstr("engine.json"));
+  EXPECT_NO_THROW(launch_of(found[0], 1, {}));
+  EXPECT_THROW(launch_of(found[1], 1, {}), WorkerFailure);
 }
 
 TEST_F(Registry, LooksInTheVariableFirst) {

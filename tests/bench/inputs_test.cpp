@@ -166,6 +166,27 @@ TEST(IntegerInputs, TuplesOfScatterND) {
   expect_range(builder.build(), 0, 3);  // the smaller of 9 and 4; the third axis is not indexed
 }
 
+TEST(IntegerInputs, TuplesOfGatherNDBehindSharedAxes) {
+  GraphBuilder builder("gather_nd");
+  builder.input("x", DataType::int64, extents({2, 3, 1}));
+  builder.initializer("data", Tensor(DataType::float32, {2, 9, 4}));
+  builder.node("GatherND", {"data", "x"}, {{"batch_dims", std::int64_t{1}}}, {"y"});
+  builder.output("y", DataType::float32, {});
+  expect_range(builder.build(), 0, 8);  // the axis of 9; the one of 2 is shared, not indexed
+}
+
+TEST(IntegerInputs, IndicesThatAreCutAndJoinedOnTheWay) {
+  GraphBuilder builder("joined");
+  builder.input("x", DataType::int64, extents({4}));
+  builder.initializer("first", Tensor::from<std::int64_t>({1}, std::vector<std::int64_t>{0}));
+  builder.initializer("table", Tensor(DataType::float32, {5, 3}));
+  builder.node("Gather", {"x", "first"}, {}, {"head"});
+  builder.node("Concat", {"head", "x"}, {{"axis", std::int64_t{0}}}, {"all"});
+  builder.node("Gather", {"table", "all"}, {}, {"y"});
+  builder.output("y", DataType::float32, {});
+  expect_range(builder.build(), 0, 4);
+}
+
 TEST(IntegerInputs, ClassesOfOneHot) {
   GraphBuilder builder("one_hot");
   builder.input("x", DataType::int64, extents({3}));

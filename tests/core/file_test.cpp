@@ -37,6 +37,17 @@ TEST(File, FullDiskIsAnErrorThatLeavesNothing) {
   EXPECT_EQ(entries(folder.path()), 1U);
 }
 
+TEST(File, WhatCannotBeWrittenIsKnownBefore) {
+  const TemporaryDirectory folder;
+  EXPECT_NO_THROW(require_writable(folder.path() / "new" / "file.json"));
+  EXPECT_TRUE(fs::is_empty(folder.path() / "new"));
+  EXPECT_THROW(require_writable(folder.path()), Error);  // a folder
+  write_atomically(folder.path() / "file", "text");
+  EXPECT_THROW(require_writable(folder.path() / "file" / "below"), Error);
+  EXPECT_EQ(read_text(folder.path() / "file"), "text");
+  EXPECT_THROW(require_writable("/proc/no/file"), Error);
+}
+
 TEST(File, MissingFileSaysWhichAndWhy) {
   try {
     read_text("/nowhere/at/all");

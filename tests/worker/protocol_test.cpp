@@ -143,6 +143,20 @@ TEST(Protocol, BadMessagesSayWhichField) {
   EXPECT_THAT(error_of<Prepared>(R"({"artifact": "/a", "route": "r"})"), HasSubstr("elapsed_ns"));
 }
 
+TEST(Protocol, SlicesThatTookNoTimeAreRefused) {
+  const auto changed = [](const char* key, const Json& value) {
+    Json json = travel(measured());
+    json[key] = value;
+    return error_of<Measured>(json.dump());
+  };
+  EXPECT_EQ(changed("calls", 5000), "no error");
+  EXPECT_THAT(changed("calls", 0), HasSubstr("without calls"));
+  EXPECT_THAT(changed("samples", 0), HasSubstr("without calls"));
+  EXPECT_THAT(changed("median_ns", 0), HasSubstr("0 ns per call"));
+  EXPECT_THAT(changed("mean_ns", -1.5), HasSubstr("-1.5 ns per call"));
+  EXPECT_NE(changed("median_ns", nullptr), "no error");  // NaN has no JSON
+}
+
 TEST(Protocol, BadTensorsAndConfigurationsAreRefused) {
   const auto tensor = [](const std::string& type, const std::string& shape) {
     return error_of<TensorSpec>(R"({"name": "x", "type": ")" + type + R"(", "shape": )" + shape +

@@ -86,7 +86,14 @@ std::vector<EngineManifest> find_engines(const std::vector<fs::path>& folders) {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, error)) {
       const fs::path file = entry.path() / "engine.json";
       if (!fs::exists(file)) continue;
-      EngineManifest manifest = read_manifest(file);
+      EngineManifest manifest;
+      try {
+        manifest = read_manifest(file);
+      } catch (const Error& problem) {
+        manifest = {};
+        manifest.name = entry.path().filename().string();
+        manifest.broken = problem.what();
+      }
       found.try_emplace(manifest.name, std::move(manifest));
     }
   }

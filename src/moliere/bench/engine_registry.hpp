@@ -20,6 +20,8 @@ struct EngineManifest {
   /// What the user calls to get the engine.
   std::string setup;
   bool in_all = true;
+  /// Why the manifest cannot be used; empty where it can. launch_of() reports it as a failure.
+  std::string broken;
 };
 
 /// Reads and checks a manifest. Throws Error.
@@ -28,7 +30,8 @@ EngineManifest read_manifest(const std::filesystem::path& file);
 /// Where engines are looked for: MOLIERE_ENGINE_PATH, then beside the running executable.
 std::vector<std::filesystem::path> engine_search_path();
 
-/// All engines below these folders, the first of each name, sorted by name.
+/// All engines below these folders, the first of each name, sorted by name. A manifest that cannot
+/// be read is an engine named like its folder that is `broken`: it does not take the others away.
 std::vector<EngineManifest> find_engines(const std::vector<std::filesystem::path>& folders);
 
 }  // namespace moliere::bench

@@ -34,6 +34,9 @@ std::vector<fs::path> ExchangeFolder::output_files(std::size_t row) const {
 }
 
 WorkerLaunch launch_of(const EngineManifest& manifest, int threads, fs::path log) {
+  if (!manifest.broken.empty()) {
+    throw WorkerFailure({Outcome::not_available, "start", manifest.broken});
+  }
   WorkerLaunch launch{.command = manifest.command, .log = std::move(log)};
   for (const auto& [key, value] : manifest.environment) {
     launch.environment[key] = value == "{threads}" ? fmt::to_string(threads) : value;

@@ -27,12 +27,14 @@ struct IntegerRange {
   std::int64_t high = 0;
 };
 
-/// Operators that hand their first input on with its values unchanged.
-bool keeps_values(const std::string& op) {
-  static const std::set<std::string, std::less<>> names{
-      "Identity",  "Cast",      "Reshape", "Flatten", "Squeeze",
-      "Unsqueeze", "Transpose", "Expand",  "Tile",    "Slice"};
-  return names.contains(op);
+/// Whether an operator hands its input number `position` on, whole or in part, with the values
+/// unchanged.
+bool keeps_values(const std::string& op, std::size_t position) {
+  static const std::set<std::string, std::less<>> first_input{
+      "Identity", "Cast", "Reshape", "Flatten", "Squeeze", "Unsqueeze",      "Transpose",
+      "Expand",   "Tile", "Slice",   "Split",   "Gather",  "GatherElements", "GatherND"};
+  return op == "Concat" || (op == "Where" && position > 0) ||
+         (position == 0 && first_input.contains(op));
 }
 
 /// The range that consumer `node` allows for its input number `position`; nothing: any or unknown.
@@ -51,13 +53,13 @@ std::optional<IntegerRange> range_at(const onnx::Node& node, std::size_t positio
     // The tuples index several axes: what the smallest of them allows is allowed by all.
     const onnx::ValueShape* tuples = shapes.find(node.inputs[1]);
     if (tuples == nullptr || tuples->shape.empty()) return std::nullopt;
-    const auto depth = std::min<std::size_t>(
-        static_cast<std::size_t>(std::max<std::int64_t>(tuples->shape.back(), 0)),
-        data->shape.size());
-    if (depth == 0) return std::nullopt;
-    return IntegerRange{
-        0, *std::min_element(data->shape.begin(),
-                             data->shape.begin() + static_cast<std::ptrdiff_t>(depth))};
+    const auto rank = static_cast<std::int64_t>(data->shape.size());
+    const auto shared =
+        std::clamp<std::int64_t>(node.attribute<std::int64_t>("batch_dims", 0), 0, rank);
+    const std::int64_t depth = std::min(tuples->shape.back(), rank - shared);
+    if (depth < 1) return std::nullopt;
+    const auto first = data->shape.begin() + shared;
+    return IntegerRange{0, *std::min_element(first, first + depth)};
   }
   if (op == "OneHot" && position == 0) {
     const onnx::ValueShape* result = shapes.find(node.outputs[0]);
@@ -70,29 +72,31 @@ std::optional<IntegerRange> range_at(const onnx::Node& node, std::size_t positio
   if (recurrent && position == 4 && data != nullptr) return IntegerRange{1, data->shape[0] + 1};
   // Arithmetic takes any number: small ones keep sums and products in range.
   static const std::set<std::string, std::less<>> arithmetic{
-      "Add",       "Sub",       "Mul",       "Equal", "Less",  "Greater",     "Max",
-      "Min",       "Abs",       "Neg",       "Sign",  "Where", "LessOrEqual", "GreaterOrEqual",
-      "ReduceSum", "ReduceMax", "ReduceMin", "Concat"};
+      "Add",       "Sub",       "Mul",      "Equal", "Less",  "Greater",     "Max",
+      "Min",       "Abs",       "Neg",      "Sign",  "Where", "LessOrEqual", "GreaterOrEqual",
+      "ReduceSum", "ReduceMax", "ReduceMin"};
   if (arithmetic.contains(op)) return IntegerRange{-10, 11};
   return std::nullopt;
 }
 
 /// What all consumers of `name` allow together.
 void narrow(const onnx::Graph& graph, const onnx::ShapeTable& shapes, const std::string& name,
-            std::optional<IntegerRange>& range, int depth) {
-  constexpr int deepest = 16;
-  if (depth > deepest) return;
+            std::optional<IntegerRange>& range, std::set<std::string>& seen) {
+  // Once each: the ways through a graph can be too many to be walked.
+  if (!seen.insert(name).second) return;
   for (const onnx::Node& node : graph.nodes) {
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] != name) continue;
-      if (i == 0 && keeps_values(node.op_type)) {
-        // A conversion to floating point ends the search: any number will do there.
-        const onnx::ValueShape* result = shapes.find(node.outputs[0]);
-        if (result != nullptr && is_floating_point(result->type)) {
-          if (!range) range = IntegerRange{-10, 11};
-          continue;
+      if (keeps_values(node.op_type, i)) {
+        for (const std::string& output : node.outputs) {
+          // A conversion to floating point ends the search: any number will do there.
+          const onnx::ValueShape* result = shapes.find(output);
+          if (result != nullptr && is_floating_point(result->type)) {
+            if (!range) range = IntegerRange{-10, 11};
+            continue;
+          }
+          narrow(graph, shapes, output, range, seen);
         }
-        narrow(graph, shapes, node.outputs[0], range, depth + 1);
         continue;
       }
       const std::optional<IntegerRange> allowed = range_at(node, i, shapes);
@@ -107,7 +111,8 @@ void narrow(const onnx::Graph& graph, const onnx::ShapeTable& shapes, const std:
 IntegerRange integer_range(const onnx::Model& model, const onnx::ShapeTable& shapes,
                            const TensorSpec& spec) {
   std::optional<IntegerRange> range;
-  narrow(model.graph, shapes, spec.name, range, 0);
+  std::set<std::string> seen;
+  narrow(model.graph, shapes, spec.name, range, seen);
   if (!range || range->low >= range->high) {
     throw Error(fmt::format("no values can be drawn for the integer input '{}'", spec.name),
                 "what reads it does not tell which numbers it allows",

@@ -156,7 +156,7 @@ std::string hypervisor_of_processor() {
   std::memcpy(name.data(), &b, 4);
   std::memcpy(name.data() + 4, &c, 4);
   std::memcpy(name.data() + 8, &d, 4);
-  const std::string letters(name.data());
+  std::string letters(name.data());
   if (letters == "KVMKVMKVM") return "KVM";
   if (letters == "Microsoft Hv") return "Hyper-V";
   if (letters == "VMwareVMware") return "VMware";

@@ -53,6 +53,8 @@ onnx::Model make_builtin(const ModelRequest& request) {
   const zoo::Entry* entry = zoo::find(request.selector);
   if (entry == nullptr) {
     zoo::expand(request.selector);  // throws, with the names that are near
+    throw Error(fmt::format("'{}' is several models", request.selector), "one is wanted here",
+                "name one of them");
   }
   onnx::Model model = zoo::make(*entry, request.batch ? *request.batch : entry->default_batch);
   if (!request.dimensions.empty()) {

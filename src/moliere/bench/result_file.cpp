@@ -15,7 +15,6 @@
 
 namespace moliere::bench {
 namespace fs = std::filesystem;
-using moliere::to_string;
 namespace protocol = worker::protocol;
 namespace {
 

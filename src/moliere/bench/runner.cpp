@@ -338,7 +338,7 @@ class Contest {
 ComparisonRunner::ComparisonRunner(std::vector<EngineManifest> manifests, RunnerSettings settings,
                                    fs::path cache, const std::atomic<bool>* stop)
     : manifests_(std::move(manifests)),
-      settings_(std::move(settings)),
+      settings_(settings),
       cache_(std::move(cache)),
       stop_(stop) {}
 

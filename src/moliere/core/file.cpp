@@ -40,6 +40,28 @@ Container read_whole(const fs::path& path) {
   return content;
 }
 
+[[noreturn]] void throw_unwritable(const fs::path& path, int code) {
+  throw Error(fmt::format("cannot write {}", path.string()), std::strerror(code),
+              "check the free space and the permissions of its folder");
+}
+
+struct TemporaryFile {
+  int descriptor = -1;
+  std::string name;
+};
+
+/// In the folder of `path`, which is made where it is missing.
+TemporaryFile temporary_beside(const fs::path& path) {
+  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
+  std::error_code made;
+  fs::create_directories(folder, made);
+  TemporaryFile file;
+  file.name = (folder / fmt::format(".{}.XXXXXX", path.filename().string())).string();
+  file.descriptor = ::mkstemp(file.name.data());
+  if (file.descriptor < 0) throw_unwritable(path, errno);
+  return file;
+}
+
 }  // namespace
 
 std::string read_text(const fs::path& path) { return read_whole<std::string>(path); }
@@ -49,16 +71,7 @@ std::vector<std::byte> read_bytes(const fs::path& path) {
 }
 
 void write_atomically(const fs::path& path, std::span<const std::byte> bytes) {
-  const auto fail = [&](int code) {
-    throw Error(fmt::format("cannot write {}", path.string()), std::strerror(code),
-                "check the free space and the permissions of its folder");
-  };
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  std::error_code made;
-  fs::create_directories(folder, made);
-  std::string temporary = (folder / fmt::format(".{}.XXXXXX", path.filename().string())).string();
-  const int descriptor = ::mkstemp(temporary.data());
-  if (descriptor < 0) fail(errno);
+  const auto [descriptor, temporary] = temporary_beside(path);
   int code = 0;
   while (!bytes.empty() && code == 0) {
     const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
@@ -76,12 +89,20 @@ void write_atomically(const fs::path& path, std::span<const std::byte> bytes) {
   if (code == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) code = errno;
   if (code != 0) {
     ::unlink(temporary.c_str());
-    fail(code);
+    throw_unwritable(path, code);
   }
 }
 
 void write_atomically(const fs::path& path, std::string_view text) {
   write_atomically(path, std::as_bytes(std::span(text)));
+}
+
+void require_writable(const fs::path& path) {
+  std::error_code ignored;
+  if (fs::is_directory(path, ignored)) throw_unwritable(path, EISDIR);
+  const auto [descriptor, temporary] = temporary_beside(path);
+  ::close(descriptor);
+  ::unlink(temporary.c_str());
 }
 
 TemporaryDirectory::TemporaryDirectory(std::string_view label) {
@@ -106,7 +127,7 @@ fs::path cache_directory() {
     const char* value = std::getenv(name);
     return value != nullptr ? value : "";
   };
-  if (const fs::path own = variable("MOLIERE_CACHE_DIR"); !own.empty()) return own;
+  if (fs::path own = variable("MOLIERE_CACHE_DIR"); !own.empty()) return own;
   if (const fs::path xdg = variable("XDG_CACHE_HOME"); !xdg.empty()) return xdg / "moliere";
   if (const fs::path home = variable("HOME"); !home.empty()) return home / ".cache" / "moliere";
   return fs::temp_directory_path() / "moliere-cache";

@@ -19,6 +19,10 @@ std::vector<std::byte> read_bytes(const std::filesystem::path& path);
 void write_atomically(const std::filesystem::path& path, std::string_view text);
 void write_atomically(const std::filesystem::path& path, std::span<const std::byte> bytes);
 
+/// Whether write_atomically() may be expected to work there, asked before long work. Missing
+/// folders are made. Throws Error.
+void require_writable(const std::filesystem::path& path);
+
 /// A folder that is removed, with all in it, when the object goes.
 class TemporaryDirectory {
  public:

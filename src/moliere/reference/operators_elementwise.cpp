@@ -98,7 +98,7 @@ std::int64_t integer_power(std::int64_t base, std::int64_t exponent) {
 template <class Scalar>
 std::vector<Value<Scalar>> power(const Call<Scalar>& call) {
   const Value<Scalar>& base = call.input(0);
-  Value<Scalar> exponent = call.input(1);
+  const Value<Scalar>& exponent = call.input(1);
   const auto real = [](Scalar a, Scalar b) { return std::pow(a, b); };
   if (base.is_real() == exponent.is_real())
     return single(combine(base, exponent, real, integer_power));

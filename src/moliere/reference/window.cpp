@@ -49,7 +49,7 @@ void set_explicit_pads(Window& window, const onnx::Node& node) {
 }
 
 std::string auto_pad_of(const onnx::Node& node) {
-  const std::string mode = node.attribute<std::string>("auto_pad", "NOTSET");
+  std::string mode = node.attribute<std::string>("auto_pad", "NOTSET");
   const bool known =
       mode == "NOTSET" || mode == "VALID" || mode == "SAME_UPPER" || mode == "SAME_LOWER";
   if (!known) throw_invalid(fmt::format("auto_pad is '{}'", mode));

@@ -21,7 +21,7 @@ struct Column {
   std::size_t width;
 };
 
-// 15 + 9 + 9 + 7 + 12 + 7 + 9 + 6 + 8 + 9 of text and 9 blanks between them make 100.
+// 91 columns of text and 9 blanks between them make table_width.
 constexpr std::array<Column, 10> columns_of_rows{{{"engine", 16},
                                                   {"wall(ms)", 8},
                                                   {"cpu(ms)", 8},
@@ -144,7 +144,10 @@ std::string noise_text(const bench::RunResult& result) {
   double worst_drift = 0;
   double worst_steal = 0;
   for (const bench::ComparisonResult& comparison : result.comparisons) {
-    worst_drift = std::max(worst_drift, stats::drift_range(comparison.calibration_ns));
+    // One that was interrupted early has none.
+    if (!comparison.calibration_ns.empty()) {
+      worst_drift = std::max(worst_drift, stats::drift_range(comparison.calibration_ns));
+    }
     if (comparison.telemetry)
       worst_steal = std::max(worst_steal, comparison.telemetry->steal_share);
   }

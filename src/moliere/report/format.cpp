@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -14,7 +15,8 @@ namespace {
 /// `value` with three significant digits, without an exponent where that stays short.
 std::string three_digits(double value) {
   if (value == 0) return "0";
-  const double magnitude = std::fabs(value);
+  // Rounded first: 0.9996 has a digit before the point.
+  const double magnitude = std::fabs(std::stod(fmt::format("{:.2e}", value)));
   if (magnitude < 1e-6 || magnitude >= 1e9) return fmt::format("{:.2e}", value);
   const int before_point = static_cast<int>(std::floor(std::log10(magnitude))) + 1;
   return fmt::format("{:.{}f}", value, std::max(0, 3 - before_point));

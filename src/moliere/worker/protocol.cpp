@@ -4,6 +4,7 @@
 #include "moliere/core/error.hpp"
 #include "moliere/core/json.hpp"
 
+#include <cmath>
 #include <optional>
 
 namespace moliere::worker::protocol {
@@ -442,6 +443,12 @@ Measured from_json(const Json& json) {
   message.page_faults = get_or<std::int64_t>(json, "page_faults", 0);
   message.threads = get_or<std::int64_t>(json, "threads", 0);
   message.denormals = get_or<std::int64_t>(json, "denormals", 0);
+  if (message.calls < 1 || message.samples < 1) reject("a slice without calls", "no figure");
+  for (const double time_ns : {message.median_ns, message.mean_ns}) {
+    if (!(time_ns > 0) || !std::isfinite(time_ns)) {
+      reject(fmt::format("a time of {} ns per call", time_ns), "every call takes time");
+    }
+  }
   return message;
 }
 

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "moliere/core/file.hpp"
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace moliere::test {
+
+/// What a program left behind.
+struct Outcome {
+  int code = -1;  ///< exit code; 128 + signal where a signal ended it
+  std::string out;
+  std::string err;
+};
+
+/// The built `moliere`, run in a folder and with a cache of the test's own.
+class Program {
+ public:
+  explicit Program(const std::filesystem::path& folder) : folder_(folder) {}
+
+  /// Runs it to its end. Fails the test where that takes more than a minute.
+  Outcome run(const std::vector<std::string>& arguments);
+  void start(const std::vector<std::string>& arguments);
+  void signal(int number) const;
+  Outcome wait();
+  /// Whether its standard output or error comes to hold `text` before it ends, within a minute.
+  bool says(const std::string& text) const;
+  pid_t pid() const { return pid_; }
+
+  std::map<std::string, std::string> environment;
+
+ private:
+  std::filesystem::path out() const { return folder_ / "stdout"; }
+  std::filesystem::path err() const { return folder_ / "stderr"; }
+
+  std::filesystem::path folder_;
+  pid_t pid_ = -1;
+};
+
+/// Processes whose executable lies below the build folder's engines and whose parent chain or
+/// session is that of `leader`: the workers that it left.
+std::vector<pid_t> workers_of_session(pid_t leader);
+
+}  // namespace moliere::test
