@@ -155,7 +155,7 @@ void print_info(const FileInfo& info) {
   fmt::print("{:<18} {}\n", "showers", info.showers);
   fmt::print("{:<18} {}{}\n", "voxels", info.voxels,
              info.fitting.empty() ? "" : fmt::format(" (as {})", fmt::join(info.fitting, ", ")));
-  fmt::print("{:<18} {}, {:.1f} MB on the disk\n", "energies", info.precision,
+  fmt::print("{:<18} {}, {:.1f} MB on the disk\n", "stored as", info.precision,
              static_cast<double>(info.bytes) / 1e6);
   if (info.showers > 0) {
     fmt::print("{:<18} {} to {} MeV\n", "incident energies", info.least, info.largest);
@@ -353,8 +353,9 @@ void add_convert(CLI::App& showers, Context& context) {
       ->capture_default_str();
   add_compression(command, options->write);
   command
-      .add_option("--mantissa-bits", options->write.mantissa_bits,
-                  "Keeps this many bits of a voxel's mantissa: 11 halve the file, at 1/4000")
+      .add_option(
+          "--mantissa-bits", options->write.mantissa_bits,
+          "Rounds voxels to this many bits of mantissa: fewer compress better, 11 err by 1/4096")
       ->check(CLI::Range(1, 23))
       ->capture_default_str();
   command.callback([options, &context] { run_convert(*options, context); });
@@ -444,8 +445,12 @@ calo::Attributes merged_notes(const std::vector<ShowerReader>& readers, bool for
                "reproducible within a tolerance only)\n",
                warning);
   }
-  calo::add_history(merged.attributes,
-                    fmt::format("merged from {} (moliere {})", fmt::join(names, ", "), version()));
+  constexpr std::size_t most_named = 4;
+  const std::string list =
+      names.size() <= most_named
+          ? fmt::format("{}", fmt::join(names, ", "))
+          : fmt::format("{} ... {} ({} files)", names.front(), names.back(), names.size());
+  calo::add_history(merged.attributes, fmt::format("merged from {} (moliere {})", list, version()));
   return merged.attributes;
 }
 

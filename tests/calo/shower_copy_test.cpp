@@ -108,6 +108,13 @@ TEST(MergedNotes, EqualOnesStayAndDifferentOnesAreNamed) {
               ElementsAre("seed: 1, (none)"));
 }
 
+TEST(MergedNotes, OfManyPartsStayShort) {
+  std::vector<Attributes> parts;
+  for (int i = 0; i < 1000; ++i) parts.push_back({{"history", std::to_string(i)}});
+  EXPECT_EQ(merge_attributes(parts).attributes.at("history"),
+            "0 | ... | 999 (1000 different ones)");
+}
+
 TEST(History, GrowsSentenceBySentence) {
   Attributes attributes;
   add_history(attributes, "made");

@@ -148,6 +148,12 @@ TEST(ShowerFile, AnyPieceCanBeRead) {
     EXPECT_EQ(piece.incident_energies, expected.incident_energies);
   }
   EXPECT_THROW(reader.read(0, 1001), Error);
+  try {
+    reader.read(500, 501);
+    FAIL() << "no exception";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("has no rows 500 to 1000 (it has 1000 showers)"));
+  }
   EXPECT_THROW(reader.read(-1, 1), Error);
   EXPECT_THROW(reader.read(1001, 0), Error);
   EXPECT_THROW(reader.read(1, std::numeric_limits<std::int64_t>::max()), Error);

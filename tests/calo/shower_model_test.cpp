@@ -140,7 +140,7 @@ TEST(ShowerParameters, DrawnShapesHaveTheStatedCorrelation) {
   ShapeDistribution distribution;
   distribution.mean_ln_maximum = 2;
   distribution.sigma_ln_maximum = 0.1;
-  distribution.mean_ln_alpha = 1.5;
+  distribution.mean_ln_alpha = 2;
   distribution.sigma_ln_alpha = 0.2;
   distribution.correlation = 0.6;
   RandomStream stream(3);
@@ -152,7 +152,7 @@ TEST(ShowerParameters, DrawnShapesHaveTheStatedCorrelation) {
     const double z1 = stream.normal();
     const LongitudinalProfile profile = shape(distribution, z1, stream.normal());
     maxima.push_back((std::log(profile.maximum()) - 2) / 0.1);
-    alphas.push_back((std::log(profile.alpha) - 1.5) / 0.2);
+    alphas.push_back((std::log(profile.alpha) - 2) / 0.2);
     products.push_back(maxima.back() * alphas.back());
   }
   const double error = 1 / std::sqrt(draws);
@@ -160,6 +160,17 @@ TEST(ShowerParameters, DrawnShapesHaveTheStatedCorrelation) {
   EXPECT_NEAR(moments(maxima).deviation, 1, 4 * error);
   EXPECT_NEAR(moments(alphas).deviation, 1, 4 * error);
   EXPECT_NEAR(moments(products).mean, 0.6, 5 * error);
+}
+
+TEST(ShowerParameters, TailsFallAtLeastAsSinglePhotons) {
+  ShapeDistribution wide;
+  wide.sigma_ln_maximum = 1;
+  wide.sigma_ln_alpha = 1;
+  wide.mean_ln_alpha = 0.5;
+  EXPECT_EQ(shape(wide, 0, 0).beta, std::exp(0.5) - 1);
+  const LongitudinalProfile late = shape(wide, 0, 3);  // T = 8 with alpha = 0.2
+  EXPECT_EQ(late.alpha, 1.1);
+  EXPECT_EQ(late.beta, 0.27);
 }
 
 TEST(ShowerParameters, ProfileIntegratesTheGammaFunction) {
@@ -310,7 +321,25 @@ TEST(ShowerModel, ResponseAndResolutionAreTheStatedOnes) {
   }
 }
 
-TEST(ShowerModel, ResponseHoldsWithLeakageAtItsEnergy) {
+TEST(ShowerModel, ResponseIsThatAfterLeakage) {
+  const Medium medium = builtin_medium("W-Si");
+  const double width = medium.material.moliere_radius;
+  const ShowerModel narrow(discs(15, {0, width}), equal_depths(15, 5), medium.material,
+                           medium.sampling);
+  const double share = narrow.contained(ShowerModel::response_energy);
+  EXPECT_LT(share, 0.9);
+  constexpr int showers = 2000;
+  const Moments found = moments(
+      responses(generate(narrow, static_cast<float>(ShowerModel::response_energy), showers)));
+  const double response = medium.sampling.response;
+  EXPECT_NEAR(found.mean, response, 4 * found.deviation / std::sqrt(showers));
+  // Elsewhere it follows the leakage.
+  const Moments low = moments(responses(generate(narrow, 1000, showers)));
+  EXPECT_NEAR(low.mean, response * narrow.contained(1000) / share,
+              4 * low.deviation / std::sqrt(showers) + 0.005);
+}
+
+TEST(ShowerModel, ResponseHoldsForTheBuiltInGeometries) {
   for (const std::string& name : builtin_geometry_names()) {
     const Geometry geometry = builtin_geometry(name);
     const ShowerModel model(geometry, default_medium_name(geometry));

@@ -27,6 +27,14 @@ std::optional<std::int64_t> parse_row(std::string_view text, std::int64_t absent
   return row < 0 ? row + size : row;
 }
 
+/// A production has a thousand parts: their notes are not all kept.
+std::string join(const std::vector<std::string>& values) {
+  constexpr std::size_t most = 4;
+  if (values.size() <= most) return fmt::format("{}", fmt::join(values, " | "));
+  return fmt::format("{} | ... | {} ({} different ones)", values.front(), values.back(),
+                     values.size());
+}
+
 /// Notes that tell on what a file was made: they may differ between parts of one production.
 bool names_a_version(std::string_view name) {
   constexpr std::array<std::string_view, 5> words{"version", "commit", "librar", "processor",
@@ -108,7 +116,7 @@ MergedAttributes merge_attributes(std::span<const Attributes> files) {
         values.push_back(found->second);
       }
     }
-    merged.attributes[name] = fmt::format("{}", fmt::join(values, " | "));
+    merged.attributes[name] = join(values);
     if ((values.size() == 1 && !missing) || name == history) continue;
     if (missing) values.emplace_back("(none)");
     (names_a_version(name) ? merged.warnings : merged.conflicts)

@@ -34,7 +34,8 @@ void copy_showers(const ShowerReader& reader, RowRange rows, double threshold, S
 
 /// The notes of files that are put together.
 struct MergedAttributes {
-  Attributes attributes;               ///< different values of one note with " | " between them
+  /// Different values of one note with " | " between them; of more than four the first and last.
+  Attributes attributes;
   std::vector<std::string> conflicts;  ///< what should be equal and is not: "geometry: ds2, ds3"
   std::vector<std::string> warnings;   ///< other versions or processors: "torch_version: 1, 2"
 };

@@ -18,17 +18,18 @@ constexpr double conversion_depth = 9.0 / 7.0;
 /// Depth that holds the showers of geometries whose stack is not known [X0]: some 99 % at 1 TeV.
 constexpr double unknown_stack_depth = 28;
 
-/// Data sets 1: 130 mm of aluminium (1.46 X0) before the presampler; 13, 49 and 12 cells of 6.13 mm
-/// (0.325 X0); 100 mm of aluminium (1.12 X0), then tiles: 16 X0 in the first layer, the others in
-/// the ratio of ATLAS's (1.5, 4.1 and 1.8 interaction lengths). In the medium's own mm: an X0 is
-/// as deep as it is in the stack's lead. The presampler's 11 mm of argon are as much as 2.6 cells
-/// hold, so it is given the 16 mm of stack that show as much, though it absorbs less.
+/// Data sets 1, in radiation lengths, as they lie in several materials: 130 mm of aluminium (1.46)
+/// and 11 mm of argon (0.08, the presampler); 13, 49 and 12 cells of 1.53 mm Pb, 0.4 mm Fe and 4.2
+/// mm LAr (0.325 each); 100 mm of aluminium (1.12); tiles, 16 in the first layer and the others in
+/// the ratio of ATLAS's (1.5, 4.1 and 1.8 interaction lengths). The presampler's argon is as much
+/// as 2.6 cells hold: it is given the 0.85 X0 of stack that show as much, though it absorbs less.
 std::vector<LayerDepth> atlas_depths(std::span<const Layer> layers, double radiation_length) {
-  constexpr double cell = 6.13;
+  constexpr double cell = 0.325;
   const double presampler_end = (1.46 + 0.08) * radiation_length;
-  const double strips_end = presampler_end + 13 * cell;
-  const double middle_end = strips_end + 49 * cell;
-  const double back_end = middle_end + 12 * cell;
+  const double presampler_begin = presampler_end - 0.85 * radiation_length;
+  const double strips_end = presampler_end + 13 * cell * radiation_length;
+  const double middle_end = strips_end + 49 * cell * radiation_length;
+  const double back_end = middle_end + 12 * cell * radiation_length;
   const double tiles_begin = back_end + 1.12 * radiation_length;
   const double tiles1_end = tiles_begin + 16 * radiation_length;
   const double tiles2_end = tiles1_end + 44 * radiation_length;
@@ -37,7 +38,7 @@ std::vector<LayerDepth> atlas_depths(std::span<const Layer> layers, double radia
   for (const Layer& layer : layers) {
     switch (layer.id) {
       case 0:
-        depths.push_back({presampler_end - 16, presampler_end});
+        depths.push_back({presampler_begin, presampler_end});
         break;
       case 1:
         depths.push_back({presampler_end, strips_end});

@@ -21,8 +21,9 @@ struct DetectorDepths {
   std::vector<LayerDepth> layers;
 };
 
-/// The stacks of the built-in geometries (by name); 45 layers of another geometry, or any number,
-/// share 28 radiation lengths of `material` equally.
+/// The stacks of the built-in geometries, chosen by name: 3.4 mm a layer (data sets 2 and 3), or as
+/// many radiation lengths of `material` as ATLAS's layers have (data sets 1). The layers of another
+/// geometry share 28 radiation lengths equally.
 DetectorDepths detector_depths(const Geometry& geometry, const Material& material);
 
 /// The medium that belongs to a geometry: Pb-LAr for data sets 1, else W-Si.

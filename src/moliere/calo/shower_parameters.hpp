@@ -87,7 +87,8 @@ struct LongitudinalProfile {
 };
 /// The shape `z1`, `z2` standard deviations off, independent of one another:
 /// ln T = <ln T> + s_T (sqrt((1+rho)/2) z1 + sqrt((1-rho)/2) z2), ln alpha with a minus before z2
-/// (GP, section 2.1). Bounded to T >= 0.5 and alpha >= 1.1, that the profile has a maximum.
+/// (GP, section 2.1). Bounded to T >= 0.5, alpha >= 1.1 (the profile has a maximum) and beta >=
+/// 0.27 (its tail is no longer than that of single photons).
 LongitudinalProfile shape(const ShapeDistribution& distribution, double z1, double z2);
 
 /// Number of spots in which a shower's energy is deposited: 93 ln(Z) E^0.876 (GP, A.1.4), or

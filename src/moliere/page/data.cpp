@@ -102,17 +102,23 @@ std::vector<double> distances(const std::vector<double>& a, const std::vector<do
   return out;
 }
 
+/// Whether two lists of lengths of error bars are the same to the digits that are written.
+bool same_lengths(const std::vector<double>& down, const std::vector<double>& up) {
+  return std::ranges::equal(down, up, [](double a, double b) {
+    if (!std::isfinite(a) || !std::isfinite(b)) return std::isfinite(a) == std::isfinite(b);
+    return std::abs(a - b) <= 1e-3 * std::abs(a);
+  });
+}
+
 void append_bounds(std::string& out, const Series& series) {
   if (series.lower.empty()) return;
-  std::string down;
-  append_numbers(down, distances(series.y, series.lower), kErrorDigits);
-  std::string up;
-  append_numbers(up, distances(series.upper, series.y), kErrorDigits);
+  const std::vector<double> down = distances(series.y, series.lower);
+  const std::vector<double> up = distances(series.upper, series.y);
   append_key(out, "down");
-  out += down;
-  if (up == down) return;  // symmetric: page.js takes `down` for both
+  append_numbers(out, down, kErrorDigits);
+  if (same_lengths(down, up)) return;  // page.js takes `down` for both
   append_key(out, "up");
-  out += up;
+  append_numbers(out, up, kErrorDigits);
 }
 
 std::string_view name_of(SeriesKind kind) {

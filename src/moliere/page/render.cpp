@@ -20,6 +20,8 @@ using detail::html;
 
 // From so many drawings on a section has a box that filters them by name.
 constexpr std::size_t kDrawingsWithSearch = 13;
+// So few maps are drawn large.
+constexpr std::size_t kLargeMaps = 6;
 // The places of assets/page.css's palette: the reference and six colours.
 constexpr int kColours = 6;
 
@@ -29,10 +31,10 @@ constexpr std::string_view kPolicy =
     "img-src data: blob:";
 
 /// Before the first paint: no light flash in the dark theme.
-constexpr std::string_view kEarlyTheme = R"(
+constexpr std::string_view kEarlyTheme = R"js(
 document.documentElement.dataset.theme =
   matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-)";
+)js";
 
 constexpr std::string_view kNoScript =
     "<noscript><p class=\"notes warning\">Charts need JavaScript; tables and text do not."
@@ -226,8 +228,9 @@ class Writer {
 
   std::string write(const HeatMapGrid& grid, const std::string& id) {
     add_data(id, detail::data(grid));
-    std::string tiles = fmt::format("<div class=\"tiles\" role=\"img\" aria-label=\"{}\">\n",
-                                    html(detail::describe(grid)));
+    std::string tiles =
+        fmt::format("<div class=\"tiles{}\" role=\"img\" aria-label=\"{}\">\n",
+                    grid.maps.size() <= kLargeMaps ? " few" : "", html(detail::describe(grid)));
     for (const PolarMap& map : grid.maps) {
       tiles += fmt::format("<div class=\"tile\"><canvas></canvas><span>{}</span></div>\n",
                            html(map.name));

@@ -43,7 +43,7 @@
     if (!finite(value)) return "–";
     if (value === 0) return "0";
     const size = Math.abs(value);
-    if (size >= 1e-3 && size < 1e5) return String(Number(value.toPrecision(digits)));
+    if (size >= 1e-4 && size < 1e5) return String(Number(value.toPrecision(digits)));
     const [mantissa, exponent] = value.toExponential(digits - 1).split("e");
     const short = Number(mantissa);
     const power = power_of_ten(Number(exponent));
@@ -169,7 +169,7 @@
       type: one.kind === "bars" ? "bar" : "line",
       series: one,
       yAxisID: axis_id,
-      order: -index, // later ones on top
+      order: one.kind === "bars" ? index : -index - 1, // lines: later ones on top, all above bars
       borderColor: colour,
       backgroundColor: one.kind === "bars" ? translucent(colour, 0.85) : colour,
       borderWidth: one.kind === "bars" ? 0 : muted ? 1.5 : 2,
@@ -241,7 +241,8 @@
     if (axis.categories) {
       options.labels = axis.categories;
       options.offset = true;
-      Object.assign(options.ticks, { autoSkip: false, maxRotation: 90 });
+      const slanted = axis.categories.some((name) => name.length * 7 > 420 / axis.categories.length);
+      Object.assign(options.ticks, { autoSkip: false, minRotation: slanted ? 40 : 0, maxRotation: 90 });
       options.grid.display = false;
       return options;
     }
@@ -432,12 +433,15 @@
     const datasets = item.series.map((one, i) => dataset(one, i, "y", item.y, y[0]));
     const scales = {
       x: axis_options(item.x, x, { position: "bottom" }),
-      y: axis_options(item.y, y, { position: "left", stack: "panels", stackWeight: 3, weight: 1 }),
+      y: axis_options(item.y, y, { position: "left", stack: "panels", stackWeight: 3, weight: 2 }),
     };
     if (item.ratio) {
       const { half, range } = ratio_range(item.ratio.y, item.ratio.series);
       item.ratio.series.forEach((one, i) => datasets.push(dataset(one, item.series.length + i, "ratio", item.ratio.y, range[0])));
-      scales.ratio = axis_options(item.ratio.y, range, { position: "left", stack: "panels", stackWeight: 1, weight: 2 });
+      scales.ratio = axis_options(item.ratio.y, range, { position: "left", stack: "panels", stackWeight: 1, weight: 1 });
+      // An axis without words or line keeps the panels' words apart.
+      scales.gap = { type: "linear", position: "left", stack: "panels", stackWeight: 0.2, weight: 1.5,
+        grid: { display: false, drawBorder: false }, ticks: { display: false } };
       if (!item.ratio.y.log && item.ratio.y.min === undefined && item.ratio.y.max === undefined) {
         scales.ratio.afterBuildTicks = (scale) => { scale.ticks = [1 - half, 1, 1 + half].map((value) => ({ value })); };
       }
@@ -578,6 +582,7 @@
 
   function draw_polar_map(canvas, item, map, colours, largest) {
     const size = canvas.clientWidth;
+    if (size < 4) return; // a window that is being opened or closed
     const context = canvas_context(canvas, size, size);
     const edges = radii(item, map, largest, size);
     const rings = edges.length - 1;
@@ -665,11 +670,12 @@
     const rows = (item.rows || []).length;
     const columns = (item.columns || []).length;
     const left = Math.min(longest(item.rows) + 8, 0.35 * width);
-    const cell = Math.min(56, (width - left - 2) / Math.max(1, columns));
+    const cell = Math.min(72, (width - left - 2) / Math.max(1, columns));
     const column_names = longest(item.columns);
+    const top = NAME_FONT / 2; // the first name may be taller than its cell
     const upright = column_names > cell - 6;
     const bottom = Math.min(upright ? column_names + 10 : NAME_FONT + 8, 0.35 * width);
-    return { width, rows, columns, left, cell, upright, bottom, height: rows * cell + bottom };
+    return { width, rows, columns, left, top, cell, upright, bottom, height: top + rows * cell + bottom };
   }
 
   function fitted(context, text, width) {
@@ -680,22 +686,22 @@
   }
 
   function draw_matrix_names(context, item, layout, boxes) {
-    const { left, cell, rows, columns, upright, bottom } = layout;
+    const { left, top, cell, rows, columns, upright, bottom } = layout;
     const stride = Math.max(1, Math.ceil((NAME_FONT + 2) / cell));
     context.fillStyle = css("--faint");
     context.textBaseline = "middle";
     context.textAlign = "right";
     for (let i = 0; i < rows; i += stride) {
       const text = fitted(context, item.rows[i], left - 8);
-      context.fillText(text, left - 6, (i + 0.5) * cell);
+      context.fillText(text, left - 6, top + (i + 0.5) * cell);
       const w = context.measureText(text).width;
-      boxes.push({ text, x: left - 6 - w, y: (i + 0.5) * cell - NAME_FONT / 2, w, h: NAME_FONT });
+      boxes.push({ text, x: left - 6 - w, y: top + (i + 0.5) * cell - NAME_FONT / 2, w, h: NAME_FONT });
     }
     for (let i = 0; i < columns; i += stride) {
       const text = fitted(context, item.columns[i], upright ? bottom - 8 : cell);
       const w = context.measureText(text).width;
       const x = left + (i + 0.5) * cell;
-      const y = rows * cell + 6;
+      const y = top + rows * cell + 6;
       context.save();
       context.translate(x, y);
       if (upright) context.rotate(-Math.PI / 2);
@@ -713,7 +719,7 @@
   function draw_matrix_image(figure, item, boxes) {
     const canvas = figure.querySelector("canvas");
     const layout = matrix_layout(figure, item);
-    const { left, cell, rows, columns } = layout;
+    const { left, top, cell, rows, columns } = layout;
     canvas.style.width = `${layout.width}px`;
     canvas.style.height = `${layout.height}px`;
     const context = canvas_context(canvas, layout.width, layout.height);
@@ -726,12 +732,12 @@
         const colour = colours.css(value);
         context.fillStyle = colour || css("--empty");
         const gap = cell > 12 ? 1 : 0;
-        context.fillRect(left + j * cell, i * cell, cell - gap + (gap ? 0 : 0.5), cell - gap + (gap ? 0 : 0.5));
+        context.fillRect(left + j * cell, top + i * cell, cell - gap + (gap ? 0 : 0.5), cell - gap + (gap ? 0 : 0.5));
         if (!written || !colour) continue;
         context.fillStyle = ink_on(colours.rgb(value));
         context.textAlign = "center";
         context.textBaseline = "middle";
-        context.fillText(fitted(context, number(value, 2), cell - 4), left + (j + 0.5) * cell, (i + 0.5) * cell);
+        context.fillText(fitted(context, number(value, 2), cell - 4), left + (j + 0.5) * cell, top + (i + 0.5) * cell);
       }
     }
     boxes.length = 0;
@@ -750,7 +756,7 @@
       canvas.addEventListener("pointermove", (event) => {
         const box = canvas.getBoundingClientRect();
         const j = Math.floor((event.clientX - box.left - layout.left) / layout.cell);
-        const i = Math.floor((event.clientY - box.top) / layout.cell);
+        const i = Math.floor((event.clientY - box.top - layout.top) / layout.cell);
         if (i < 0 || j < 0 || i >= layout.rows || j >= layout.columns) return hide_tip();
         const value = number(item.values[i * layout.columns + j]);
         show_tip(`${item.rows[i]}, ${item.columns[j]}`, [{ text: `${item.scale.label || "value"}: ${value}` }], event.clientX, event.clientY);
@@ -974,11 +980,14 @@
     return problems.concat(overlaps(boxes, figure.id));
   }
 
+  const TEXTS = "h1, h2, main p, nav a, nav button, caption, td, th, figcaption > span, figcaption button, " +
+    ".legend button, .tile span, .scale span, .scale .label, .download";
+
   function check_texts() {
     const problems = [];
     const boxes = [];
-    for (const one of document.querySelectorAll("h1, h2, main p, nav a, nav button, caption, td, th, figcaption > span, figcaption button, .legend button, .tile span, .scale span, .scale .label, .download")) {
-      if (!one.offsetParent || !one.textContent.trim()) continue;
+    for (const one of document.querySelectorAll(TEXTS)) {
+      if (!one.offsetParent || !one.textContent.trim() || one.querySelector(TEXTS)) continue;
       const box = one.getBoundingClientRect();
       const text = one.textContent.trim().slice(0, 40);
       if (one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0) problems.push(`"${text}" overflows its box`);
