@@ -38,8 +38,9 @@ DetectorDepths equal_depths(int layers, double thickness) {
   return depths;
 }
 
-/// A medium whose layers are a tenth of infinitely wide and deep: all energy is seen.
-constexpr double everywhere = 1e7;  // [mm]
+constexpr double everywhere = 1e7;  // a radius that holds all [mm]
+
+/// One voxel so wide and deep that all energy is seen.
 ShowerModel all_seeing_model(const Medium& medium) {
   const double depth = 60 * medium.material.radiation_length;
   return {discs(1, {0, everywhere}), equal_depths(1, depth), medium.material, medium.sampling};

@@ -11,10 +11,12 @@
 namespace moliere::page::detail {
 namespace {
 
-// Screens have some 1e3 pixels across a chart: 5 digits for what is read off on hovering, 3 for
-// lengths of error bars. Positions may lie close together far from 0 (times, edges): 7.
+// Screens have some 1e3 pixels across a chart, and 4 digits are shown on hovering: 4 for contents
+// of bins, 5 for other values, which may be drawn on a range far from 0, 3 for lengths of error
+// bars. Positions may lie close together far from 0 (times, edges): 7.
 constexpr int kPositionDigits = 7;
 constexpr int kValueDigits = 5;
+constexpr int kContentDigits = 4;
 constexpr int kErrorDigits = 3;
 // Maps may have 40500 cells, and a colour scale tells some 100 shades apart.
 constexpr int kCellDigits = 3;
@@ -155,7 +157,7 @@ void append_series(std::string& out, const std::vector<Series>& all,
       if (same == known.end()) known.push_back(&series.x);
     }
     append_key(out, "y");
-    append_numbers(out, series.y, kValueDigits);
+    append_numbers(out, series.y, series.kind == SeriesKind::steps ? kContentDigits : kValueDigits);
     append_bounds(out, series);
     append_texts(out, "names", series.point_names);
     out += '}';

@@ -25,6 +25,20 @@ bool is_control(char c) {
   return (byte < 0x20 && c != '\n' && c != '\t') || byte == 0x7f;
 }
 
+/// 0.0012345 as 12345e-7: the shorter form of small numbers, of which a page has 1e5.
+std::string whole_with_exponent(double value, int digits) {
+  const std::string text = fmt::format("{:.{}e}", value, digits - 1);  // -1.2340e-03
+  const std::size_t e = text.find('e');
+  std::string mantissa = text.substr(0, e);
+  int exponent = std::stoi(text.substr(e + 1));
+  if (const std::size_t point = mantissa.find('.'); point != std::string::npos) {
+    mantissa.erase(mantissa.find_last_not_of('0') + 1);
+    exponent -= static_cast<int>(mantissa.size() - point - 1);
+    mantissa.erase(point, 1);
+  }
+  return fmt::format("{}e{}", mantissa, exponent);
+}
+
 }  // namespace
 
 std::string html(std::string_view text) {
@@ -69,8 +83,12 @@ std::string quoted(std::string_view text) {
 void append_number(std::string& out, double value, int digits) {
   if (!std::isfinite(value)) {
     out += "null";
+  } else if (value == 0) {
+    out += '0';  // not -0
   } else {
-    fmt::format_to(std::back_inserter(out), "{:.{}g}", value == 0 ? 0.0 : value, digits);
+    const std::string plain = fmt::format("{:.{}g}", value, digits);
+    const std::string whole = whole_with_exponent(value, digits);
+    out += whole.size() < plain.size() ? whole : plain;
   }
 }
 

@@ -2,7 +2,8 @@
 // Draws the items of the page from the JSON in #data: id -> item.
 //
 // chart:   x, y {label, log, min, max, categories}, series, ratio {y, series}
-// series:  name, kind (line, steps, points, bars), colour (0 reference, 1.. palette, -1 muted), x, y,
+// series:  name, kind (line, steps, points, bars), colour (0 reference, 1.. palette, -1 muted), x
+//          (missing over categories and where there are no values), y,
 //          down, up (lengths of the error bars; up is down where it is missing), filled, names
 // x, r:    a list, or {from, to, count, log} in equal steps (log: factors), or the number of an
 //          earlier list of the same item
@@ -85,7 +86,7 @@
 
   function unpack(list, known, categories) {
     for (const one of list) {
-      one.x = categories ? categories.map((_, i) => i) : positions(one.x, known);
+      one.x = categories ? categories.map((_, i) => i) : one.x === undefined ? [] : positions(one.x, known);
       one.up = one.up || one.down;
       one.lower = one.down && one.y.map((y, i) => (finite(y) && finite(one.down[i]) ? y - one.down[i] : null));
       one.upper = one.up && one.y.map((y, i) => (finite(y) && finite(one.up[i]) ? y + one.up[i] : null));
@@ -132,8 +133,9 @@
       high = Math.max(high, bounds[1]);
     }
     if (axis.log) {
-      // Eight decades fill a chart; what lies below is noise beside the largest value.
-      return with_limits(axis, Math.max(low / 1.5, high * 1e-8), high * 1.5);
+      // A histogram's tail below eight decades leaves the rest no room; other values are all shown.
+      const tail = all.every((one) => one.kind === "steps") ? high * 1e-8 : 0;
+      return with_limits(axis, Math.max(low / 1.5, tail), high * 1.5);
     }
     const from_zero = low >= 0 && (low < 0.3 * high || all.some((one) => one.kind === "steps" || one.kind === "bars"));
     const pad = 0.06 * (high - (from_zero ? 0 : low));
@@ -487,6 +489,8 @@
     chart.update();
   }
 
+  const PRINT_WIDTH = 325; // CSS pixels: two columns of A4 or letter less margins
+
   function draw_chart(figure, item) {
     let chart = make_chart(figure, item);
     const canvas = figure.querySelector("canvas");
@@ -512,6 +516,11 @@
     }
     return {
       redraw() { chart.destroy(); chart = make_chart(figure, item); },
+      // Half a page wide, at the size that words have there, and sharp on paper.
+      print() {
+        chart.options.devicePixelRatio = 3;
+        chart.resize(PRINT_WIDTH, PRINT_WIDTH * (item.ratio ? 3 / 4 : 10 / 16));
+      },
       release() { chart.destroy(); },
       boxes() { return label_boxes(chart); },
     };
@@ -846,8 +855,12 @@
   function draw(figure) {
     if (drawn.has(figure) || figure.hidden) return;
     const item = items[figure.id];
-    drawn.set(figure, DRAW[item.kind](figure, item));
-    add_tools(figure, item);
+    try {
+      drawn.set(figure, DRAW[item.kind](figure, item));
+      add_tools(figure, item);
+    } catch (error) {
+      console.error(`${figure.id}: ${error.stack}`); // one bad drawing keeps none of the others
+    }
   }
 
   function release(figure) {
@@ -896,10 +909,12 @@
     theme_before_print = document.documentElement.dataset.theme;
     set_theme("light");
     draw_all();
+    for (const one of drawn.values()) one.print?.();
   });
   addEventListener("afterprint", () => {
     keep_all = false;
-    set_theme(theme_before_print);
+    document.documentElement.dataset.theme = theme_before_print;
+    for (const one of drawn.values()) one.redraw();
   });
 
   for (const search of document.querySelectorAll(".search")) {

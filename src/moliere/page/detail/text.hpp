@@ -10,7 +10,7 @@ namespace moliere::page::detail {
 std::string html(std::string_view text);
 /// A JSON string that may stand inside a <script> element: no '<' is left in it.
 std::string quoted(std::string_view text);
-/// `{"a":` ... parts: a number with so many significant digits, null when it is not finite.
+/// A JSON number with so many significant digits, null when it is not finite.
 void append_number(std::string& out, double value, int digits);
 void append_numbers(std::string& out, std::span<const double> values, int digits);
 /// A number for a sentence: 4 digits.
