@@ -9,7 +9,7 @@
 
 #include "classifiers.hpp"
 #include "commands.hpp"
-#include "console.hpp"
+#include "stoppable.hpp"
 #include <fmt/format.h>
 
 namespace moliere::app {
@@ -57,13 +57,12 @@ ClassifierRequest classifier_request(const EvaluateOptions& given, std::int64_t 
   return request;
 }
 
-void run_evaluate(const EvaluateOptions& given) {
+void run_evaluate(const EvaluateOptions& given, StoppableProgress& progress) {
   const calo::Geometry geometry = calo::find_geometry(given.geometry);
   const fs::path folder = given.output;
   if (!given.output.empty()) require_writable(folder / "evaluation.json");
   const judge::EvaluationOptions options = evaluation_options(given);
 
-  ConsoleProgress progress;
   judge::Evaluation evaluation =
       judge::evaluate(given.reference, given.sample, geometry, options, progress);
   evaluation.quick = given.quick;
@@ -82,7 +81,7 @@ void run_evaluate(const EvaluateOptions& given) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app, Context&) {
+void add_evaluate(CLI::App& app, Context& context) {
   CLI::App& command = *app.add_subcommand(
       "evaluate", "Judges generated showers against reference ones, as the CaloChallenge does");
   const auto options = std::make_shared<EvaluateOptions>();
@@ -123,7 +122,9 @@ void add_evaluate(CLI::App& app, Context&) {
   command.add_option("--device", options->device, "Of the classifiers: auto, cpu, cuda")
       ->capture_default_str();
   command.add_option("-t,--threads", options->threads, "Threads [all]")->check(CLI::PositiveNumber);
-  command.callback([options] { run_evaluate(*options); });
+  command.callback([options, &context] {
+    run_stoppable(context, [&](StoppableProgress& progress) { run_evaluate(*options, progress); });
+  });
 }
 
 }  // namespace moliere::app

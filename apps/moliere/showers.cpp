@@ -15,7 +15,8 @@
 #include <set>
 
 #include "commands.hpp"
-#include "console.hpp"
+#include "showers_commands.hpp"
+#include "stoppable.hpp"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -24,37 +25,6 @@ namespace {
 namespace fs = std::filesystem;
 using calo::ShowerReader;
 using calo::ShowerWriter;
-
-/// Ctrl-C while a file is read or written.
-struct Interrupted {};
-
-/// Shows progress, and ends the work at the first Ctrl-C; half-written files go with their writer.
-class StoppableProgress final : public Progress {
- public:
-  explicit StoppableProgress(const std::atomic<bool>& stop) : stop_(stop) {}
-  void update(double done, double total, std::string_view what) override {
-    if (stop_) throw Interrupted{};
-    console_.update(done, total, what);
-  }
-  ConsoleProgress& console() { return console_; }
-
- private:
-  const std::atomic<bool>& stop_;
-  ConsoleProgress console_;
-};
-
-/// Runs a command that reports progress.
-template <class Work>
-void run_stoppable(Context& context, const Work& work) {
-  StoppableProgress progress(*context.stop);
-  try {
-    work(progress);
-  } catch (const Interrupted&) {
-    progress.console().clear();
-    fmt::print(stderr, "moliere: interrupted, nothing was written\n");
-    context.exit_code = interrupted;
-  }
-}
 
 /// How files are written; shared by all commands that write one.
 struct WriteOptions {
@@ -276,7 +246,7 @@ void run_validate(const ValidateCommand& command, Context& context) {
   run_stoppable(context, [&](StoppableProgress& progress) {
     const calo::ValidationReport report =
         calo::validate(reader, geometry, command.options, progress);
-    progress.console().clear();
+    progress.clear();
     if (command.json) {
       fmt::print("{}\n", to_json(report).dump(1));
     } else {
@@ -312,7 +282,7 @@ void write_rows(const ShowerReader& reader, calo::RowRange rows, double threshol
   ShowerWriter writer(file, reader.voxels(), attributes, options.writer());
   calo::copy_showers(reader, rows, threshold, writer, progress);
   writer.finish();
-  progress.console().clear();
+  progress.clear();
   fmt::print("{}: {} showers\n", file.string(), rows.end - rows.first);
 }
 
@@ -391,7 +361,7 @@ void run_split(const SplitCommand& command, Context& context) {
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       const calo::Attributes notes = notes_with_history(
           reader, fmt::format("rows {}:{} of {}", ranges[i].first, ranges[i].end, name_of(reader)));
-      progress.console().part(i, ranges.size(), files[i]);
+      progress.part(i, ranges.size(), files[i]);
       write_rows(reader, ranges[i], 0, files[i], notes, command.write, progress);
     }
   });
@@ -469,12 +439,12 @@ void run_merge(const MergeCommand& command, Context& context) {
     ShowerWriter writer(command.output, readers.front().voxels(), notes, command.write.writer());
     std::int64_t showers = 0;
     for (std::size_t i = 0; i < readers.size(); ++i) {
-      progress.console().part(i, readers.size(), name_of(readers[i]));
+      progress.part(i, readers.size(), name_of(readers[i]));
       calo::copy_showers(readers[i], {0, readers[i].size()}, 0, writer, progress);
       showers += readers[i].size();
     }
     writer.finish();
-    progress.console().clear();
+    progress.clear();
     fmt::print("{}: {} showers\n", command.output, showers);
   });
 }
@@ -534,7 +504,7 @@ void add_threshold(CLI::App& showers, Context& context) {
 
 void add_showers(CLI::App& app, Context& context) {
   CLI::App& showers =
-      *app.add_subcommand("showers", "Looks into, checks, cuts and joins files of showers");
+      *app.add_subcommand("showers", "Looks into, checks, cuts, joins and makes files of showers");
   showers.require_subcommand(1);
   add_info(showers, context);
   add_validate(showers, context);
@@ -542,6 +512,7 @@ void add_showers(CLI::App& app, Context& context) {
   add_split(showers, context);
   add_merge(showers, context);
   add_threshold(showers, context);
+  add_showers_generate(showers, context);
 }
 
 }  // namespace moliere::app

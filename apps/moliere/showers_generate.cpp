@@ -8,8 +8,8 @@
 
 #include <memory>
 
-#include "console.hpp"
 #include "showers_commands.hpp"
+#include "stoppable.hpp"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -23,23 +23,6 @@ struct GenerateCommand {
   std::string material;  ///< empty: the geometry's own
   calo::GenerationOptions options;
   int compression = 4;
-};
-
-struct Interrupted {};
-
-/// Shows progress and ends the work at the first Ctrl-C; the writer removes its half-written file.
-class GenerationProgress final : public Progress {
- public:
-  explicit GenerationProgress(const std::atomic<bool>& stop) : stop_(stop) {}
-  void update(double done, double total, std::string_view what) override {
-    if (stop_) throw Interrupted{};
-    console_.update(done, total, what);
-  }
-  void clear() { console_.clear(); }
-
- private:
-  const std::atomic<bool>& stop_;
-  ConsoleProgress console_;
 };
 
 /// What the file says about itself. The range stands in the history, which `merge` joins: parts of
@@ -76,7 +59,7 @@ calo::Attributes describe(const calo::ShowerModel& model, const calo::EnergySpec
   return notes;
 }
 
-void write_showers(const GenerateCommand& command, GenerationProgress& progress) {
+void write_showers(const GenerateCommand& command, Progress& progress) {
   const calo::Geometry geometry = calo::find_geometry(command.geometry);
   const std::string medium = command.material.empty()
                                  ? std::string(calo::default_medium_name(geometry))
@@ -93,16 +76,11 @@ void write_showers(const GenerateCommand& command, GenerationProgress& progress)
 }
 
 void run_generate(const GenerateCommand& command, Context& context) {
-  GenerationProgress progress(*context.stop);
-  try {
+  run_stoppable(context, [&](StoppableProgress& progress) {
     write_showers(command, progress);
     progress.clear();
     fmt::print("{}: {} showers\n", command.output, command.options.count);
-  } catch (const Interrupted&) {
-    progress.clear();
-    fmt::print(stderr, "moliere: interrupted, nothing was written\n");
-    context.exit_code = interrupted;
-  }
+  });
 }
 
 }  // namespace

@@ -32,10 +32,11 @@ page::Cell cell(std::string text, page::CellClass kind = page::CellClass::plain)
   return result;
 }
 
-/// Green where a figure is at its floor, red where it is many times that.
+/// Green where a figure is not above its floor (which has half the showers, so is about twice the
+/// statistical one of the whole), red where it is many times that.
 page::CellClass near_floor(double value, double floor) {
-  constexpr double at_floor = 2;
-  constexpr double far_off = 10;
+  constexpr double at_floor = 1;
+  constexpr double far_off = 5;
   if (!std::isfinite(value) || !std::isfinite(floor) || floor <= 0) return page::CellClass::plain;
   if (value <= at_floor * floor) return page::CellClass::good;
   return value > far_off * floor ? page::CellClass::bad : page::CellClass::plain;
@@ -91,9 +92,9 @@ page::Table summary_table(const Evaluation& evaluation) {
             std::fabs(z) < certain ? page::CellClass::good : page::CellClass::bad);
   for (const SeparationSummary& summary : summarise_separations(evaluation)) {
     table.add("separation power: " + summary.name, number(summary.mean), number(summary.floor),
-              summary.worst_name.empty()
-                  ? ""
-                  : fmt::format("worst: {} ({})", summary.worst_name, number(summary.worst)),
+              summary.worst > summary.mean
+                  ? fmt::format("worst: {} ({})", summary.worst_name, number(summary.worst))
+                  : "",
               near_floor(summary.mean, summary.floor));
   }
   const auto distance = [&](const char* name, const Figure& figure) {

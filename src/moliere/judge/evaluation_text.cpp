@@ -19,7 +19,7 @@ std::string number(double value) {
 
 std::string line(std::string_view name, const std::string& value, const std::string& floor,
                  std::string_view remark = "") {
-  std::string text = fmt::format("{:<34} {:>22} {:>22}  {}", name, value, floor, remark);
+  std::string text = fmt::format("{:<37} {:>18} {:>18}  {}", name, value, floor, remark);
   text.erase(text.find_last_not_of(' ') + 1);
   return text + "\n";
 }
@@ -30,7 +30,7 @@ std::string with_error(double value, double error) {
 
 std::string classifier_lines(const ClassifierResult& result) {
   const std::string name = fmt::format("classifier {}", result.features);
-  if (!result.problem.empty()) return fmt::format("{:<34} {}\n", name, result.problem);
+  if (!result.problem.empty()) return fmt::format("{:<37} {}\n", name, result.problem);
   const RunStatistics auc = auc_statistics(result.runs);
   const RunStatistics jsd = jsd_statistics(result.runs);
   std::string auc_floor = "-";
@@ -142,14 +142,12 @@ std::string evaluation_table(const Evaluation& evaluation) {
   text += line("mean E_tot / E_inc, generated",
                with_error(response.sample_mean, response.sample_error), "");
   text += line("  their difference in errors, z", fmt::format("{:+.2f}", response.z_at_energy),
-               fmt::format("{:+.2f}", evaluation.response_floor.z_at_energy),
-               "at equal E_inc; |z| < 3 is chance");
+               fmt::format("{:+.2f}", evaluation.response_floor.z_at_energy), "chance: |z| < 3");
   text += "separation power (mean over layers)\n";
   for (const SeparationSummary& summary : summarise_separations(evaluation)) {
-    text += line("  " + summary.name, number(summary.mean), number(summary.floor),
-                 summary.worst_name == summary.name || summary.worst_name.empty()
-                     ? ""
-                     : fmt::format("worst {}", number(summary.worst)));
+    text +=
+        line("  " + summary.name, number(summary.mean), number(summary.floor),
+             summary.worst > summary.mean ? fmt::format("worst {}", number(summary.worst)) : "");
   }
   text += line("FPD x 1000",
                with_error(published_scale * evaluation.frechet.value,
