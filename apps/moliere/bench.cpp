@@ -68,7 +68,7 @@ void add_bench(CLI::App& app, Context& context) {
       .add_option("--budget", options->budget_s,
                   "Cap on the time of all measurements, shared among the comparisons [20 s each]")
       ->type_name("SECONDS")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command.add_option("-o,--output", options->output, "Result file (JSON)")->type_name("FILE.json");
   command.add_option("--csv", options->csv, "Table as CSV")->type_name("FILE.csv");
   command.add_flag("--resume", options->resume,
@@ -79,7 +79,7 @@ void add_bench(CLI::App& app, Context& context) {
       .add_option("--once", options->once,
                   "Exactly N inferences of one model under one engine, for perf or VTune")
       ->type_name("N")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   command.callback([options, &context] { run_bench(*options, context); });
 }
 

@@ -21,6 +21,7 @@
 #include <fmt/ranges.h>
 
 namespace moliere::app {
+namespace fs = std::filesystem;
 namespace {
 
 /// Time for one comparison where --budget does not say [s].
@@ -130,6 +131,38 @@ std::string key_of(const ResolvedPlan::Entry& entry) {
                      entry.axes.device);
 }
 
+/// Adds what tells one version of a file from the next, or the name of what is no file.
+void add_file(ContentHash& hash, const std::string& name) {
+  hash.add(name);
+  std::error_code error;
+  if (!fs::is_regular_file(name, error)) return;
+  hash.add(fmt::format("{} {}", fs::file_size(name, error),
+                       fs::last_write_time(name, error).time_since_epoch().count()));
+}
+
+/// Not only after an hour.
+void check_outputs(const BenchOptions& options) {
+  std::error_code ignored;
+  const auto place = [&](const std::string& file) {
+    return fs::weakly_canonical(fs::absolute(file, ignored), ignored);
+  };
+  if (!options.output.empty() && !options.csv.empty() &&
+      place(options.output) == place(options.csv)) {
+    throw Error(fmt::format("-o and --csv both name {}", options.output),
+                "one would replace the other", "give them different names");
+  }
+  for (const std::string& file : {options.output, options.csv}) {
+    if (file.empty()) continue;
+    const fs::file_status status = fs::status(file, ignored);
+    if (fs::exists(status) && !fs::is_regular_file(status) && !fs::is_directory(status)) {
+      throw Error(fmt::format("cannot write {}", file),
+                  "it is a device or a pipe, and a file would take its place",
+                  "give the name of a file");
+    }
+    require_writable(file);
+  }
+}
+
 }  // namespace
 
 void add_plan_options(CLI::App& command, BenchOptions& options) {
@@ -177,7 +210,7 @@ void add_plan_options(CLI::App& command, BenchOptions& options) {
       ->type_name("NAME=LO:HI");
   command.add_option("--seed", options.seed, "Seed of the drawn inputs")->capture_default_str();
   command.add_option("--timeout", options.timeout_s, "Longest wait for a worker [s]")
-      ->check(CLI::PositiveNumber)
+      ->check(positive())
       ->capture_default_str();
   command.add_option("--memory-limit", options.memory_limit, "Address space of a worker, e.g. 4G")
       ->type_name("BYTES");
@@ -211,6 +244,10 @@ ResolvedPlan resolve(const BenchOptions& options) {
                                    : std::vector<std::int64_t>(batches.begin(), batches.end()),
                    bench::parse_axis("--threads", options.threads, cores),
                    bench::parse_axis("--streams", options.streams, cores), split(options.devices));
+  if (axes.empty()) {
+    throw Error("--batch, --threads, --streams or --device is empty", "nothing would be run",
+                "give at least one value, or leave the option out");
+  }
   for (const std::string& model : bench::expand_models(options.models)) {
     for (const bench::Axes& point : axes) {
       ResolvedPlan::Entry entry{.request = {.selector = model, .dimensions = dimensions},
@@ -238,10 +275,16 @@ ResolvedPlan resolve(const BenchOptions& options) {
   plan.settings.memory_limit = parse_bytes(options.memory_limit);
   plan.settings.reference_limit_flops = options.reference_limit_flops;
   ContentHash fingerprint;
-  for (const std::string& text : options.models) fingerprint.add(text);
+  for (const std::string& text : options.models) add_file(fingerprint, text);
   for (const bench::EngineChoice& engine : plan.engines) fingerprint.add(engine.label);
   for (const ResolvedPlan::Entry& entry : plan.entries) fingerprint.add(key_of(entry));
-  for (const std::string& text : options.inputs) fingerprint.add(text);
+  for (const auto* list : {&options.dimensions, &options.input_ranges}) {
+    fingerprint.add(fmt::format("{}", fmt::join(*list, " ")));
+  }
+  for (const auto* files : {&options.inputs, &options.expected}) {
+    fingerprint.add(fmt::to_string(files->size()));
+    for (const std::string& text : *files) add_file(fingerprint, text);
+  }
   fingerprint.add(fmt::format("{} {} {}", options.seed, plan.baseline, version()));
   plan.fingerprint = fingerprint.hex();
   return plan;
@@ -262,9 +305,7 @@ bench::RunResult run_plan(const ResolvedPlan& plan, const BenchOptions& options,
                           .started = now_utc(),
                           .baseline = plan.baseline,
                           .machine = bench::describe_machine()};
-  for (const std::string& file : {options.output, options.csv}) {
-    if (!file.empty()) require_writable(file);  // not only after an hour
-  }
+  check_outputs(options);
   std::optional<bench::Journal> journal;
   if (!options.output.empty()) {
     journal.emplace(options.output + ".journal", plan.fingerprint, options.resume);
@@ -307,7 +348,10 @@ bench::RunResult run_plan(const ResolvedPlan& plan, const BenchOptions& options,
                               describe(model, entry.axes, roofline->second), progress);
     } catch (const Error& error) {
       // One bad model of many is a line of the table; a single one is the user's mistake.
-      if (plan.entries.size() == 1) throw;
+      if (plan.entries.size() == 1) {
+        if (journal) journal->remove();  // nothing is in it
+        throw;
+      }
       comparison = not_runnable(entry, error.what());
     }
     measured_s += comparison.seconds;

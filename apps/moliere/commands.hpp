@@ -34,6 +34,16 @@ struct Context {
   int exit_code = success;
 };
 
+/// Accepts numbers above 0. (CLI11's own says the largest double in 309 digits.)
+inline CLI::Validator positive() {
+  return {[](const std::string& text) {
+            double value = 0;
+            const bool number = CLI::detail::lexical_cast(text, value);
+            return number && value > 0 ? std::string() : text + " is no number above 0";
+          },
+          "POSITIVE"};
+}
+
 void add_bench(CLI::App& app, Context& context);
 void add_verify(CLI::App& app, Context& context);
 void add_compare(CLI::App& app, Context& context);

@@ -9,6 +9,7 @@
 
 #include "commands.hpp"
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace moliere::app {
 namespace {
@@ -23,9 +24,8 @@ void run_compare(const CompareOptions& options, Context& context) {
   const report::ResultComparison comparison = report::compare_results(
       bench::read_result(options.before), bench::read_result(options.after));
   if (!comparison.obstacles.empty() && !options.force) {
-    for (const std::string& obstacle : comparison.obstacles) fmt::print(stderr, "{}\n", obstacle);
     throw Error(
-        "the files are not comparable", comparison.obstacles.front(),
+        "the files are not comparable", fmt::format("{}", fmt::join(comparison.obstacles, "; ")),
         "measure both in one interleaved run, or use --force to see the figures all the same");
   }
   fmt::print("{}", report::changes_table(comparison));

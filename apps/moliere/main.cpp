@@ -26,6 +26,20 @@ const char* const footer =
     "130 interrupted.\n"
     "Documentation: README.md, docs/measuring.md, docs/cli.md";
 
+/// In the form of all our errors, instead of CLI11's two lines.
+std::string usage_error(const CLI::App& cli, const CLI::ParseError& error, int argc, char** argv) {
+  std::string command = "moliere";
+  const CLI::App* at = &cli;
+  while (!at->get_subcommands().empty()) {
+    at = at->get_subcommands().front();
+    command += " " + at->get_name();
+  }
+  const bool unknown = at == &cli && argc > 1 && argv[1][0] != '-';
+  const std::string problem =
+      unknown ? fmt::format("'{}' is no subcommand", argv[1]) : std::string(error.what());
+  return fmt::format("{} (the command line does not fit) see {} --help", problem, command);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -56,7 +70,9 @@ int main(int argc, char** argv) {
     cli.parse(argc, argv);
     return context.exit_code;
   } catch (const CLI::ParseError& error) {
-    return cli.exit(error) == 0 ? app::success : app::user_error;
+    if (error.get_exit_code() == 0) return cli.exit(error);  // --help, --version
+    fmt::print(stderr, "moliere: {}\n", usage_error(cli, error, argc, argv));
+    return app::user_error;
   } catch (const Error& error) {
     fmt::print(stderr, "moliere: {}\n", error.what());
     return app::user_error;

@@ -77,7 +77,7 @@ void add_models(CLI::App& app, Context&) {
   info.add_option("model", options->model, "Built-in name or ONNX file")
       ->required()
       ->type_name("MODEL");
-  info.add_option("-b,--batch", options->batch, "Events per call")->check(CLI::PositiveNumber);
+  info.add_option("-b,--batch", options->batch, "Events per call")->check(positive());
   info.add_option("--dim", options->dimensions, "Fixes a symbolic dimension; repeatable")
       ->type_name("NAME=N");
   info.add_flag("--ops", options->ops, "A line for each node");
@@ -92,7 +92,7 @@ void add_models(CLI::App& app, Context&) {
   exporter
       .add_option("-b,--batch", options->batch,
                   "Events per call [the model's own; free where it is]")
-      ->check(CLI::PositiveNumber);
+      ->check(positive());
   exporter.callback([options] { export_models(*options); });
 }
 

@@ -8,6 +8,7 @@
 #include "apps/program.hpp"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 namespace moliere {
 namespace {
@@ -25,6 +26,9 @@ class Commands : public testing::Test {
  protected:
   static void SetUpTestSuite() { folder_ = std::make_unique<TemporaryDirectory>("moliere-apps"); }
   static void TearDownTestSuite() { folder_.reset(); }
+  void TearDown() override {
+    EXPECT_TRUE(fs::is_empty(test::Program(folder()).temporary())) << "temporary files are left";
+  }
 
   static const fs::path& folder() { return folder_->path(); }
   static Outcome moliere(const std::vector<std::string>& arguments) {
@@ -44,7 +48,8 @@ class Commands : public testing::Test {
     std::vector<std::string> names;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder())) {
       const std::string name = entry.path().filename();
-      if (name != "stdout" && name != "stderr" && name != "cache") names.push_back(name);
+      if (name != "stdout" && name != "stderr" && name != "cache" && name != "tmp")
+        names.push_back(name);
     }
     std::ranges::sort(names);
     return names;
@@ -73,10 +78,37 @@ TEST_F(Commands, WrongCommandLinesEndWithTwo) {
                                              {"bench", "Linear_event", "--no-such-option"},
                                              {"bench", "Linear_event", "--budget", "-1"},
                                              {"bench", "Linear_event", "--scenario", "server"},
+                                             {"models"},
+                                             {"models", "info", "Linear_event", "--batch", "x"},
                                              {"completion", "tcsh"}}) {
     const Outcome outcome = moliere(wrong);
     EXPECT_EQ(outcome.code, 2) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("--help"));
+    EXPECT_THAT(outcome.err, ContainsRegex("^moliere: .+ \\(.+\\) see moliere.* --help\n$"));
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+    EXPECT_LT(outcome.err.size(), 200U) << outcome.err;
+  }
+  EXPECT_THAT(moliere({"dance"}).err, HasSubstr("'dance' is no subcommand"));
+  EXPECT_THAT(moliere({"models", "info"}).err, HasSubstr("see moliere models info --help"));
+}
+
+TEST_F(Commands, EverySubcommandHasHelp) {
+  for (const std::vector<std::string>& command :
+       std::vector<std::vector<std::string>>{{"bench"},
+                                             {"verify"},
+                                             {"compare"},
+                                             {"models"},
+                                             {"models", "list"},
+                                             {"models", "info"},
+                                             {"models", "export"},
+                                             {"engines"},
+                                             {"doctor"},
+                                             {"completion"}}) {
+    std::vector<std::string> words = command;
+    words.emplace_back("--help");
+    const Outcome help = moliere(words);
+    EXPECT_EQ(help.code, 0) << command.back();
+    EXPECT_THAT(help.out, HasSubstr(command.back()));
+    EXPECT_THAT(help.err, IsEmpty());
   }
 }
 
@@ -94,6 +126,10 @@ TEST_F(Commands, MistakesAreOneLineWithReasonAndAdvice) {
            {"bench", torn},
            {"bench", empty},
            {"bench", "absent.onnx"},
+           {"bench", text, "-e", "test", "-o", "of_nothing.json", "--csv", "of_nothing.csv"},
+           {"verify", torn, "-e", "test", "-o", "of_nothing.json"},
+           {"models", "export", text, "Linear_event"},
+           {"models", "export", "nowhere", "no_such_model"},
            {"models", "info", torn},
            {"models", "info", "absent.onnx"},
            {"bench", "Linear_event", "-e", "no_such_engine"},
@@ -101,6 +137,9 @@ TEST_F(Commands, MistakesAreOneLineWithReasonAndAdvice) {
            {"bench", "Linear_event", "-e", "test", "--batch", "0"},
            {"bench", "Linear_event", "-e", "test", "--batch", "1,x"},
            {"bench", "Linear_event", "-e", "test", "--threads", "many"},
+           {"bench", "Linear_event", "-e", "test", "--threads", ""},
+           {"bench", "Linear_event", "-e", "test", "--device", ","},
+           {"bench", "Linear_event", "-e", "test", "-o", "same", "--csv", "./same"},
            {"bench", "Linear_event", "-e", "test", "--dim", "N"},
            {"bench", "Linear_event", "-e", "test", "--memory-limit", "lots"},
            {"bench", "Linear_event", "-e", "test", "--resume"},
@@ -122,8 +161,10 @@ TEST_F(Commands, MistakesAreOneLineWithReasonAndAdvice) {
 
 TEST_F(Commands, OutputsThatCannotBeWrittenAreFoundBeforeMeasuring) {
   file("plain", "a file");
+  // What is replaced by a file would be gone: a device of the machine, run as root.
+  ASSERT_EQ(::mkfifo((folder() / "pipe").c_str(), 0600), 0);
   for (const char* option : {"-o", "--csv"}) {
-    for (const char* place : {"plain/below.json", "/proc/no/result.json", "cache"}) {
+    for (const char* place : {"plain/below.json", "/proc/no/result.json", "cache", "pipe"}) {
       fs::create_directories(folder() / "cache");
       const Outcome outcome = bench({"-e", "test", option, place});
       EXPECT_EQ(outcome.code, 2) << option << place;
@@ -131,6 +172,17 @@ TEST_F(Commands, OutputsThatCannotBeWrittenAreFoundBeforeMeasuring) {
       EXPECT_THAT(outcome.out, IsEmpty()) << "it was measured first";
     }
   }
+  EXPECT_EQ(moliere({"verify", "Linear_event", "-e", "test", "-o", "plain/below.json"}).code, 2);
+  EXPECT_TRUE(fs::is_fifo(folder() / "pipe"));
+  for (const std::string& name : files()) EXPECT_THAT(name, Not(StartsWith("."))) << "left over";
+}
+
+TEST_F(Commands, OneBadModelOfManyIsALine) {
+  const std::string bad = file("bad.onnx", "this is no model");
+  const Outcome run = bench({bad, "-e", "test", "-o", "both.json"});
+  EXPECT_EQ(run.code, 1) << run.err;
+  EXPECT_THAT(run.out, AllOf(HasSubstr("Linear_event"), HasSubstr("bad.onnx: this is not an")));
+  EXPECT_EQ(Json::parse(read_text(folder() / "both.json")).at("comparisons").size(), 2U);
 }
 
 TEST_F(Commands, AResultFileHoldsTheRunAndComparesWithItself) {
@@ -147,6 +199,15 @@ TEST_F(Commands, AResultFileHoldsTheRunAndComparesWithItself) {
   EXPECT_EQ(json.at("comparisons")[0].at("rows").size(), 2U);
   const std::string csv = read_text(folder() / "a.csv");
   EXPECT_EQ(std::ranges::count(csv, '\n'), 3);  // header and two rows
+
+  Json elsewhere = json;
+  elsewhere.at("machine").at("cpu_model") = "Another processor";
+  write_atomically(folder() / "elsewhere.json", elsewhere.dump());
+  const Outcome refused = moliere({"compare", "a.json", "elsewhere.json"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(std::ranges::count(refused.err, '\n'), 1) << refused.err;
+  EXPECT_THAT(refused.err, HasSubstr("Another processor"));
+  EXPECT_EQ(moliere({"compare", "a.json", "elsewhere.json", "--force"}).code, 0);
 
   const Outcome same = moliere({"compare", "a.json", "a.json"});
   EXPECT_EQ(same.code, 0) << same.out << same.err;

@@ -49,6 +49,7 @@ TEST_F(Interrupted, CtrlCKeepsWhatWasMeasured) {
   EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_GE(comparisons_of_result(), 1U);
   EXPECT_TRUE(fs::exists(folder.path() / "run.json.journal")) << "--resume needs it";
+  EXPECT_TRUE(fs::is_empty(program.temporary())) << "temporary files are left";
   EXPECT_THAT(workers_left(), IsEmpty());
 }
 
@@ -76,10 +77,17 @@ TEST_F(Interrupted, AnotherRunsJournalIsNotTaken) {
   start();
   program.signal(SIGKILL);
   program.wait();
-  const Outcome other = program.run({"bench", "Linear_event", "-e", "test:cost_ns=10000", "-o",
-                                     "run.json", "--resume", "--budget", "1"});
-  EXPECT_EQ(other.code, 2);
-  EXPECT_THAT(other.err, HasSubstr("journal"));
+  const std::vector<std::string> same{"bench",     "Linear_event", "--batch", "1",
+                                      "--threads", "1,2,3",        "-e",      "test:cost_ns=20000",
+                                      "-o",        "run.json",     "--resume"};
+  for (const std::vector<std::string>& more : std::vector<std::vector<std::string>>{
+           {"-e", "reference"}, {"--seed", "2"}, {"--input-range", "x=0:2"}, {"--dim", "n=2"}}) {
+    std::vector<std::string> other = same;
+    other.insert(other.end(), more.begin(), more.end());
+    const Outcome outcome = program.run(other);
+    EXPECT_EQ(outcome.code, 2) << more[0];
+    EXPECT_THAT(outcome.err, HasSubstr("run.json.journal belongs to another run")) << more[0];
+  }
 }
 
 }  // namespace

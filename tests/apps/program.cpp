@@ -38,12 +38,15 @@ void Program::start(const std::vector<std::string>& arguments) {
   const std::string cache = (folder_ / "cache").string();
   const std::string out_file = out().string();
   const std::string err_file = err().string();
+  const std::string temporary_folder = temporary().string();
+  fs::create_directories(temporary());
   fs::remove(out());
   fs::remove(err());
   pid_ = ::fork();
   if (pid_ != 0) return;
   ::setsid();  // the workers of this run are those of its session
   ::setenv("MOLIERE_CACHE_DIR", cache.c_str(), 1);
+  ::setenv("TMPDIR", temporary_folder.c_str(), 1);
   for (const auto& [key, value] : environment) ::setenv(key.c_str(), value.c_str(), 1);
   constexpr mode_t readable = 0600;
   ::dup2(::open(out_file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, readable), STDOUT_FILENO);

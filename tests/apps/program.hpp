@@ -19,7 +19,7 @@ struct Outcome {
   std::string err;
 };
 
-/// The built `moliere`, run in a folder and with a cache of the test's own.
+/// The built `moliere`, run in a folder, with a cache and temporary files of the test's own.
 class Program {
  public:
   explicit Program(const std::filesystem::path& folder) : folder_(folder) {}
@@ -32,6 +32,8 @@ class Program {
   /// Whether its standard output or error comes to hold `text` before it ends, within a minute.
   bool says(const std::string& text) const;
   pid_t pid() const { return pid_; }
+  /// Where it puts temporary files: empty after every run that was not killed.
+  std::filesystem::path temporary() const { return folder_ / "tmp"; }
 
   std::map<std::string, std::string> environment;
 
@@ -43,8 +45,7 @@ class Program {
   pid_t pid_ = -1;
 };
 
-/// Processes whose executable lies below the build folder's engines and whose parent chain or
-/// session is that of `leader`: the workers that it left.
+/// The processes of the session of `leader` that still run: the workers that it left.
 std::vector<pid_t> workers_of_session(pid_t leader);
 
 }  // namespace moliere::test

@@ -85,6 +85,26 @@ TEST(ComparisonTable, FailuresSayWhatAndWhen) {
   EXPECT_THAT(table, HasSubstr("crashed in measure: signal 11"));
 }
 
+TEST(ComparisonTable, FiguresAndVerdictsAreNeverCut) {
+  bench::Row fast = made_row("a_short_name", 13.4);
+  const std::string table = comparison_table(made_comparison(
+      {fast, made_row("undecided", 13.5, 0.5), made_row("slow", 150), made_row("long", 4e13)}));
+  EXPECT_THAT(table,
+              AllOf(HasSubstr(" undecided\n"), HasSubstr("1.34e-05"), Not(HasSubstr("..."))));
+}
+
+TEST(ComparisonTable, WhatCouldNotBeRunSaysWhyAndNoFigures) {
+  bench::ComparisonResult comparison;
+  comparison.description.model = "bad.onnx";
+  comparison.description.batch = 0;
+  comparison.stopped_by = "bad.onnx: this is not an ONNX model";
+  EXPECT_EQ(comparison_table(comparison),
+            "bad.onnx  1 thread, 1 stream, cpu\n  bad.onnx: this is not an ONNX model\n");
+  comparison = made_comparison({made_row("a", 1000)});
+  comparison.description.flops = 831;
+  EXPECT_THAT(comparison_table(comparison), HasSubstr(": 831 FLOP\n"));
+}
+
 TEST(RunSummary, CountsOutcomesAndVerdicts) {
   const std::string summary =
       run_summary(made_run({made_row("a", 1000), made_row("b", 2000), failed_row("c", "gone")}));

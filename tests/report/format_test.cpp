@@ -10,7 +10,9 @@ TEST(Format, ThreeDigitsAndTheRightUnit) {
   EXPECT_EQ(duration(0), "0 ns");
   EXPECT_EQ(duration(1.2345), "1.23 ns");
   EXPECT_EQ(duration(999.4), "999 ns");
-  EXPECT_EQ(duration(999.6), "1.00 us");
+  EXPECT_EQ(duration(999.5), "1.00 us");
+  EXPECT_EQ(duration(9.996), "10.0 ns");
+  EXPECT_EQ(duration(-999.6), "-1.00 us");
   EXPECT_EQ(duration(12'345'678), "12.3 ms");
   EXPECT_EQ(duration(5e12), "5000 s");
   EXPECT_EQ(milliseconds(0.00889), "0.00889");

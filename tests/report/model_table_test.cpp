@@ -21,6 +21,8 @@ TEST(ModelTable, ShowsTheCountsOfADenseLayer) {
   const std::string table = model_table(model, /*per_node=*/true);
   EXPECT_THAT(table, AllOf(HasSubstr("DenseLayer_100"), HasSubstr("input"), HasSubstr("output"),
                            HasSubstr("parameters"), HasSubstr("Gemm")));
+  const std::string total = model_table(model, /*per_node=*/false);
+  EXPECT_TRUE(table.starts_with(total) && table.size() > total.size()) << total;
 }
 
 TEST(ModelTable, JsonHoldsTheSameFigures) {

@@ -22,7 +22,7 @@ struct Column {
 };
 
 // 91 columns of text and 9 blanks between them make table_width.
-constexpr std::array<Column, 10> columns_of_rows{{{"engine", 16},
+constexpr std::array<Column, 10> columns_of_rows{{{"engine", 14},
                                                   {"wall(ms)", 8},
                                                   {"cpu(ms)", 8},
                                                   {"calls", 6},
@@ -31,7 +31,7 @@ constexpr std::array<Column, 10> columns_of_rows{{{"engine", 16},
                                                   {"p99(ms)", 8},
                                                   {"limit", 5},
                                                   {"outputs", 8},
-                                                  {"ratio", 14}}};
+                                                  {"ratio", 16}}};
 
 std::string check_word(const bench::Verification& verification) {
   switch (verification.check) {
@@ -80,13 +80,27 @@ std::string wrapped(const std::string& first_indent, const std::string& text) {
   return result + line + "\n";
 }
 
+/// "831 kFLOP", "831 FLOP"
+std::string flop(std::int64_t count) {
+  const std::string number = with_prefix(static_cast<double>(count));
+  return number + (number.find(' ') == std::string::npos ? " FLOP" : "FLOP");
+}
+
+/// A figure in `width` columns: a number that is cut says nothing.
+std::string milliseconds_within(double ms, std::size_t width) {
+  const std::string text = milliseconds(ms);
+  return columns(text) <= width ? text : fmt::format("{:.2e}", ms);
+}
+
 std::string heading(const bench::ComparisonResult& result) {
   const bench::CaseDescription& description = result.description;
-  std::string text =
-      fmt::format("{}  batch {}, {} thread{}, {} stream{}, {}: {}FLOP", description.model,
-                  description.batch, description.threads, description.threads == 1 ? "" : "s",
-                  description.streams, description.streams == 1 ? "" : "s", description.device,
-                  with_prefix(static_cast<double>(description.flops)));
+  std::string text = description.model + "  ";
+  if (description.batch > 0) text += fmt::format("batch {}, ", description.batch);
+  text += fmt::format("{} thread{}, {} stream{}, {}", description.threads,
+                      description.threads == 1 ? "" : "s", description.streams,
+                      description.streams == 1 ? "" : "s", description.device);
+  if (result.rows.empty()) return wrapped("", text);
+  text += ": " + flop(description.flops);
   if (!description.cost_complete) text += " at least";
   if (description.limit) {
     text += fmt::format(", limit {} ({})", duration(description.limit->seconds * 1e9),
@@ -109,15 +123,16 @@ std::string measured_row(const bench::ComparisonResult& result, const bench::Row
                          const std::string& label) {
   const bench::RowStatistics& statistics = *row.statistics;
   constexpr double ns_per_ms = 1e6;
+  constexpr std::size_t figure_width = columns_of_rows[1].width;
   const double half_width =
       stats::relative_half_width(statistics.call_ns.interval, statistics.call_ns.value);
   const auto& p99 = statistics.samples.p99;
-  return join_row({label, milliseconds(statistics.call_ns.value / ns_per_ms),
-                   milliseconds(statistics.cpu_ns / ns_per_ms),
+  return join_row({label, milliseconds_within(statistics.call_ns.value / ns_per_ms, figure_width),
+                   milliseconds_within(statistics.cpu_ns / ns_per_ms, figure_width),
                    with_prefix(static_cast<double>(statistics.calls)),
                    milliseconds(statistics.time_per_event_ms),
                    half_width < 10 ? "±" + percent(half_width) : "-",
-                   p99 ? milliseconds(*p99 / ns_per_ms) : "-",
+                   p99 ? milliseconds_within(*p99 / ns_per_ms, figure_width) : "-",
                    statistics.fraction_of_limit ? percent(*statistics.fraction_of_limit) : "-",
                    check_word(row.verification), ratio_of(result, row)});
 }
