@@ -9,6 +9,7 @@
 
 #include "classifiers.hpp"
 #include "commands.hpp"
+#include "outputs.hpp"
 #include "stoppable.hpp"
 #include <fmt/format.h>
 
@@ -59,8 +60,15 @@ ClassifierRequest classifier_request(const EvaluateOptions& given, std::int64_t 
 
 void run_evaluate(const EvaluateOptions& given, StoppableProgress& progress) {
   const calo::Geometry geometry = calo::find_geometry(given.geometry);
-  const fs::path folder = given.output;
-  if (!given.output.empty()) require_writable(folder / "evaluation.json");
+  const fs::path figures = fs::path(given.output) / "evaluation.json";
+  const fs::path html = fs::path(given.output) / "evaluation.html";
+  const bool writes = !given.output.empty();
+  Outputs outputs;
+  for (const fs::path& file : {figures, html}) {
+    if (!writes) continue;
+    require_other_file(file, {given.reference, given.sample, given.train});
+    outputs.will_write(file);
+  }
   const judge::EvaluationOptions options = evaluation_options(given);
 
   judge::Evaluation evaluation =
@@ -70,13 +78,12 @@ void run_evaluate(const EvaluateOptions& given, StoppableProgress& progress) {
   progress.clear();
 
   fmt::print("{}", judge::evaluation_table(evaluation));
-  if (given.output.empty()) return;
-  write_atomically(folder / "evaluation.json",
-                   judge::evaluation_json(evaluation, geometry).dump(1) + "\n");
-  write_atomically(folder / "evaluation.html",
-                   page::render(judge::evaluation_page(evaluation, geometry)));
-  fmt::print("page: {}\nfigures: {}\n", (folder / "evaluation.html").string(),
-             (folder / "evaluation.json").string());
+  if (!writes) return;
+  write_atomically(figures, judge::evaluation_json(evaluation, geometry).dump(1) + "\n");
+  outputs.written(figures);
+  write_atomically(html, page::render(judge::evaluation_page(evaluation, geometry)));
+  outputs.keep();
+  fmt::print("page: {}\nfigures: {}\n", html.string(), figures.string());
 }
 
 }  // namespace

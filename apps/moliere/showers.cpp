@@ -15,6 +15,7 @@
 #include <set>
 
 #include "commands.hpp"
+#include "outputs.hpp"
 #include "showers_commands.hpp"
 #include "stoppable.hpp"
 #include <fmt/format.h>
@@ -275,15 +276,42 @@ void add_validate(CLI::App& showers, Context& context) {
   command.callback([options, &context] { run_validate(*options, context); });
 }
 
+/// Copies keep what they find, so that bad rows can be cut out; but not in silence.
+void warn_of_faults(std::int64_t faulty_showers, const fs::path& file) {
+  if (faulty_showers == 0) return;
+  fmt::print(stderr,
+             "moliere: {}: {} showers hold energies that are negative or no finite numbers (they "
+             "are copied as they are) `moliere showers validate` says which\n",
+             file.string(), faulty_showers);
+}
+
 /// Writes one range of rows into a file of its own.
 void write_rows(const ShowerReader& reader, calo::RowRange rows, double threshold,
                 const fs::path& file, const calo::Attributes& attributes,
                 const WriteOptions& options, StoppableProgress& progress) {
   ShowerWriter writer(file, reader.voxels(), attributes, options.writer());
-  calo::copy_showers(reader, rows, threshold, writer, progress);
+  const std::int64_t faulty = calo::copy_showers(reader, rows, threshold, writer, progress);
   writer.finish();
   progress.clear();
-  fmt::print("{}: {} showers\n", file.string(), rows.end - rows.first);
+  warn_of_faults(faulty, file);
+}
+
+void print_written(const fs::path& file, std::int64_t showers) {
+  fmt::print("{}: {} showers\n", file.string(), showers);
+}
+
+/// The same where it is all that a command writes.
+void write_only_file(const ShowerReader& reader, double threshold, const fs::path& file,
+                     const calo::Attributes& attributes, const WriteOptions& options,
+                     Context& context) {
+  require_other_file(file, {reader.file().string()});
+  run_stoppable(context, [&](StoppableProgress& progress) {
+    Outputs outputs;
+    outputs.will_write(file);
+    write_rows(reader, {0, reader.size()}, threshold, file, attributes, options, progress);
+    outputs.keep();
+    print_written(file, reader.size());
+  });
 }
 
 struct ConvertCommand {
@@ -304,9 +332,7 @@ void run_convert(const ConvertCommand& command, Context& context) {
     calo::add_history(notes,
                       fmt::format("mantissas rounded to {} bits", command.write.mantissa_bits));
   }
-  run_stoppable(context, [&](StoppableProgress& progress) {
-    write_rows(reader, {0, reader.size()}, 0, command.output, notes, command.write, progress);
-  });
+  write_only_file(reader, 0, command.output, notes, command.write, context);
 }
 
 void add_convert(CLI::App& showers, Context& context) {
@@ -357,12 +383,20 @@ void run_split(const SplitCommand& command, Context& context) {
     ranges = {calo::parse_rows(command.rows, reader.size())};
     files = {with_extension(command.prefix)};
   }
+  for (const std::string& file : files) require_other_file(file, {command.file});
   run_stoppable(context, [&](StoppableProgress& progress) {
+    Outputs outputs;
     for (std::size_t i = 0; i < ranges.size(); ++i) {
       const calo::Attributes notes = notes_with_history(
           reader, fmt::format("rows {}:{} of {}", ranges[i].first, ranges[i].end, name_of(reader)));
       progress.part(i, ranges.size(), files[i]);
+      outputs.will_write(files[i]);
       write_rows(reader, ranges[i], 0, files[i], notes, command.write, progress);
+      outputs.written(files[i]);
+    }
+    outputs.keep();
+    for (std::size_t i = 0; i < files.size(); ++i) {
+      print_written(files[i], ranges[i].end - ranges[i].first);
     }
   });
 }
@@ -435,17 +469,23 @@ void run_merge(const MergeCommand& command, Context& context) {
     }
   }
   const calo::Attributes notes = merged_notes(readers, command.force);
+  require_other_file(command.output, command.files);
   run_stoppable(context, [&](StoppableProgress& progress) {
+    Outputs outputs;
+    outputs.will_write(command.output);
     ShowerWriter writer(command.output, readers.front().voxels(), notes, command.write.writer());
     std::int64_t showers = 0;
+    std::int64_t faulty = 0;
     for (std::size_t i = 0; i < readers.size(); ++i) {
       progress.part(i, readers.size(), name_of(readers[i]));
-      calo::copy_showers(readers[i], {0, readers[i].size()}, 0, writer, progress);
+      faulty += calo::copy_showers(readers[i], {0, readers[i].size()}, 0, writer, progress);
       showers += readers[i].size();
     }
     writer.finish();
+    outputs.keep();
     progress.clear();
-    fmt::print("{}: {} showers\n", command.output, showers);
+    warn_of_faults(faulty, command.output);
+    print_written(command.output, showers);
   });
 }
 
@@ -480,10 +520,7 @@ void run_threshold(const ThresholdCommand& command, Context& context) {
   const ShowerReader reader(command.file, geometry.voxel_count());
   const calo::Attributes notes = notes_with_history(
       reader, fmt::format("voxels of {} below {:.6g} MeV set to 0", name_of(reader), threshold));
-  run_stoppable(context, [&](StoppableProgress& progress) {
-    write_rows(reader, {0, reader.size()}, threshold, command.output, notes, command.write,
-               progress);
-  });
+  write_only_file(reader, threshold, command.output, notes, command.write, context);
 }
 
 void add_threshold(CLI::App& showers, Context& context) {
@@ -503,8 +540,8 @@ void add_threshold(CLI::App& showers, Context& context) {
 }  // namespace
 
 void add_showers(CLI::App& app, Context& context) {
-  CLI::App& showers =
-      *app.add_subcommand("showers", "Looks into, checks, cuts, joins and makes files of showers");
+  CLI::App& showers = *app.add_subcommand(
+      "showers", "Looks into, checks, cuts, joins, makes and draws files of showers");
   showers.require_subcommand(1);
   add_info(showers, context);
   add_validate(showers, context);
@@ -513,6 +550,7 @@ void add_showers(CLI::App& app, Context& context) {
   add_merge(showers, context);
   add_threshold(showers, context);
   add_showers_generate(showers, context);
+  add_showers_plot(showers, context);
 }
 
 }  // namespace moliere::app

@@ -6,5 +6,6 @@
 namespace moliere::app {
 
 void add_showers_generate(CLI::App& showers, Context& context);
+void add_showers_plot(CLI::App& showers, Context& context);
 
 }  // namespace moliere::app

@@ -8,6 +8,7 @@
 
 #include <memory>
 
+#include "outputs.hpp"
 #include "showers_commands.hpp"
 #include "stoppable.hpp"
 #include <fmt/format.h>
@@ -60,6 +61,9 @@ calo::Attributes describe(const calo::ShowerModel& model, const calo::EnergySpec
 }
 
 void write_showers(const GenerateCommand& command, Progress& progress) {
+  require_other_file(command.output, {});
+  Outputs outputs;
+  outputs.will_write(command.output);
   const calo::Geometry geometry = calo::find_geometry(command.geometry);
   const std::string medium = command.material.empty()
                                  ? std::string(calo::default_medium_name(geometry))
@@ -73,6 +77,7 @@ void write_showers(const GenerateCommand& command, Progress& progress) {
   calo::generate_showers(model, spectrum, command.options, progress,
                          [&writer](const calo::ShowerBatch& batch) { writer.append(batch); });
   writer.finish();
+  outputs.keep();
 }
 
 void run_generate(const GenerateCommand& command, Context& context) {

@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "apps/program.hpp"
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -108,6 +109,83 @@ TEST_F(Showers, WrongFilesAreOneLineAndLeaveNothing) {
     EXPECT_FALSE(fs::exists(folder.path() / "x.h5")) << command;
     EXPECT_FALSE(fs::exists(folder.path() / "out" / "evaluation.json")) << command;
   }
+}
+
+/// What the page gives to its program.
+Json data_of(const std::string& html) {
+  const std::string begin = "<script type=\"application/json\" id=\"data\">";
+  const std::size_t at = html.find(begin);
+  if (at == std::string::npos) return {};
+  const std::size_t end = html.find("</script>", at);
+  return Json::parse(html.substr(at + begin.size(), end - at - begin.size()));
+}
+
+const Json& item(const Json& data, const std::string& title) {
+  for (const auto& [id, one] : data.items()) {
+    if (one.value("title", "") == title) return one;
+  }
+  ADD_FAILURE() << "no " << title;
+  static const Json none;
+  return none;
+}
+
+TEST_F(Showers, ThePlotShowsTheShowersOfTheFile) {
+  const Outcome outcome = moliere({"showers", "plot", photons, "-g", "ds1-photons", "-o",
+                                   "out/photons.html", "--rows", "7,2999"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::string html = read_text(folder.path() / "out" / "photons.html");
+  EXPECT_THAT(html, StartsWith("<!DOCTYPE html>"));
+  for (const char* title :
+       {"Longitudinal profile", "Radial profile, layer 12", "Energy, layer 0", "Voxel energy",
+        "Mean of all showers", "E_tot / E_inc", "Incident energy"}) {
+    EXPECT_THAT(html, HasSubstr(title));
+  }
+  const Json data = data_of(html);
+  const ShowerReader reader(photons);
+  const ShowerBatch all = reader.read(0, reader.size());
+  for (const std::int64_t row : {7, 2999}) {
+    const double energy = all.incident_energies[static_cast<std::size_t>(row)];
+    const Json& maps = item(data, fmt::format("row {}, {:.3g} GeV", row, energy / 1000));
+    std::vector<double> shown;
+    for (const Json& map : maps.at("maps")) {
+      for (const Json& value : map.at("values")) shown.push_back(value);
+    }
+    ASSERT_EQ(shown.size(), 368U);
+    for (std::size_t voxel = 0; voxel < shown.size(); ++voxel) {
+      const double own = all.shower(row)[voxel];
+      ASSERT_NEAR(shown[voxel], own, 0.005 * own) << voxel;  // three digits
+    }
+  }
+  double first_layer = 0;
+  const calo::Geometry geometry = calo::builtin_geometry("ds1-photons");
+  for (std::int64_t row = 0; row < all.size(); ++row) {
+    for (int voxel = 0; voxel < geometry.layers()[0].voxels(); ++voxel) {
+      first_layer += all.shower(row)[static_cast<std::size_t>(voxel)] / 3000.0;
+    }
+  }
+  const Json& profile = item(data, "Longitudinal profile").at("series")[0];
+  EXPECT_NEAR(profile.at("y")[0].get<double>(), first_layer, 1e-3 * first_layer);
+  EXPECT_EQ(profile.at("y").size(), 5U);
+}
+
+TEST_F(Showers, OneShowerCanBePlotted) {
+  ASSERT_EQ(moliere({"showers", "split", photons, "--rows", "7:8", "-o", "one"}).code, 0);
+  const Outcome one = moliere({"showers", "plot", "one.h5", "-g", "ds1-photons", "-o", "one.html"});
+  EXPECT_EQ(one.code, 0) << one.err;
+  EXPECT_THAT(read_text(folder.path() / "one.html"), HasSubstr("1 shower,"));
+}
+
+TEST_F(Showers, OneFileAgainstItselfIsNoted) {
+  const Outcome outcome = moliere(
+      {"evaluate", photons, photons, "-g", "ds1-photons", "--quick", "--classifier", "none"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("note: reference and generated are the same file"));
+  ASSERT_EQ(moliere({"showers", "split", photons, "--parts", "2", "-o", "part"}).code, 0);
+  fs::create_hard_link(folder.path() / "part1.h5", folder.path() / "other.h5");
+  const Outcome trained = moliere({"evaluate", "part1.h5", "part2.h5", "-g", "ds1-photons",
+                                   "--quick", "--classifier", "none", "--train", "other.h5"});
+  EXPECT_THAT(trained.out, HasSubstr("note: training and reference are the same file"));
+  EXPECT_THAT(trained.out, testing::Not(HasSubstr("reference and generated are the same")));
 }
 
 TEST_F(Showers, EvaluationSaysHowFarTwoSamplesDiffer) {

@@ -159,6 +159,9 @@ TEST(Observables, TheThresholdItselfIsKept) {
   EXPECT_EQ(observed.total_energy[0], 1);
   EXPECT_EQ(observed.nonzero_voxels, 1);
   EXPECT_EQ(observed.largest_voxel, 1);
+  EXPECT_EQ(observed.negative_voxels, 1);
+  EXPECT_EQ(observed.first_negative, 0);
+  EXPECT_THROW(require_no_negative(observed, "showers.h5"), Error);
 }
 
 TEST(Observables, AgreeWithTheSlowReference) {

@@ -36,7 +36,7 @@ void check(const FeatureMatrix<double>& reference, const FeatureMatrix<double>& 
   if (!std::all_of(reference.values.begin(), reference.values.end(), finite) ||
       !std::all_of(sample.values.begin(), sample.values.end(), finite)) {
     throw Error("a feature that is no finite number", "every distance to it is undefined",
-                "Look at the files with `moliere showers validate`.");
+                "look at the files with `moliere showers validate`");
   }
 }
 

@@ -19,7 +19,7 @@ void check_width(const ShowerBatch& batch, const Geometry& geometry) {
   if (batch.voxels == geometry.voxel_count()) return;
   throw Error(fmt::format("showers of {} voxels", batch.voxels),
               fmt::format("the geometry {} has {}", geometry.name(), geometry.voxel_count()),
-              "Choose the geometry that the showers were made for.");
+              "choose the geometry that the showers were made for");
 }
 
 template <class T>

@@ -32,7 +32,7 @@ void check(const Points& points, std::int64_t least) {
   if (!std::all_of(points.values.begin(), points.values.end(),
                    [](float value) { return std::isfinite(value); })) {
     throw Error("a feature that is no finite number", "every distance to it is undefined",
-                "Look at the file with `moliere showers validate`.");
+                "look at the file with `moliere showers validate`");
   }
 }
 

@@ -119,6 +119,8 @@ struct Sums {
   Moments places;              ///< layers, then rings, then rings summed over layers
   float largest = 0;
   std::int64_t nonzero = 0;
+  std::int64_t negative = 0;
+  std::int64_t first_negative = -1;
   std::optional<Histogram> voxels;
 
   Sums(std::size_t voxel_count, std::size_t place_count)
@@ -128,6 +130,8 @@ struct Sums {
     places.merge(other.places);
     largest = std::max(largest, other.largest);
     nonzero += other.nonzero;
+    negative += other.negative;
+    if (first_negative < 0) first_negative = other.first_negative;  // blocks come in their order
     if (voxels) voxels->merge(*other.voxels);
   }
 };
@@ -135,7 +139,7 @@ struct Sums {
 Error bad_value(std::int64_t row, std::string_view what) {
   return {fmt::format("{} of shower {} cannot be used", what, row),
           "energies must be finite numbers, incident energies above 0",
-          "Look at the file with `moliere showers validate`."};
+          "look at the file with `moliere showers validate`"};
 }
 
 bool common_rings(const std::vector<Layer>& layers) {
@@ -248,13 +252,17 @@ void Observer::Impl::observe_block(const ShowerBatch& batch, std::int64_t first,
     }
     const float* const voxels = batch.energies.data() + i * voxel_count;
     std::int64_t nonzero = 0;
+    std::int64_t negative = 0;
     for (std::int64_t v = 0; v < voxel_count; ++v) {
       const float value = voxels[v] < threshold ? 0.0F : voxels[v];
       shower[at(v)] = value;
       block.shower[at(v)] += static_cast<double>(value);
       block.largest = std::max(block.largest, value);
       nonzero += value > 0 ? 1 : 0;
+      negative += voxels[v] < 0 ? 1 : 0;
     }
+    if (negative > 0 && block.first_negative < 0) block.first_negative = rows_before + i;
+    block.negative += negative;
     const float total =
         detail::pairwise_sum<float>(0, voxel_count, [&](std::int64_t v) { return shower[at(v)]; });
     if (!std::isfinite(total)) throw bad_value(rows_before + i, "a voxel");
@@ -299,7 +307,7 @@ void Observer::add(const ShowerBatch& batch) {
       batch.energies.size() != at(batch.size() * impl_->voxel_count)) {
     throw Error(fmt::format("showers of {} voxels", batch.voxels),
                 fmt::format("the geometry {} has {}", impl_->geometry_name, impl_->voxel_count),
-                "Choose the geometry that the showers were made for.");
+                "choose the geometry that the showers were made for");
   }
   const std::int64_t before = impl_->result.size();
   const std::int64_t blocks = (batch.size() + block_rows - 1) / block_rows;
@@ -317,11 +325,13 @@ Observables Observer::finish() {
   Observables& result = impl_->result;
   if (result.size() == 0) {
     throw Error("no showers to observe", "means and histograms of nothing do not exist",
-                "Give a file with at least one shower.");
+                "give a file with at least one shower");
   }
   const Sums& sums = impl_->sums;
   result.largest_voxel = sums.largest;
   result.nonzero_voxels = sums.nonzero;
+  result.negative_voxels = sums.negative;
+  result.first_negative = sums.first_negative;
   result.mean_shower = sums.shower;
   for (double& voxel : result.mean_shower) voxel /= static_cast<double>(result.size());
   const std::size_t layer_count = impl_->layers.size();
@@ -365,15 +375,35 @@ void for_each_batch(const ShowerReader& reader, const ObserveOptions& options, P
 
 namespace {
 
+/// What is wrong with showers, with the name of the file that they are in.
+template <class Work>
+auto about_file(const ShowerReader& reader, const Work& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    throw error.about(reader.file().string());
+  }
+}
+
 Observables observe_into(Observer& observer, const ShowerReader& reader, Progress& progress,
                          const ObserveOptions& options) {
   const std::string what = fmt::format("observing {}", reader.file().filename().string());
-  for_each_batch(reader, options, progress, what,
-                 [&](const ShowerBatch& batch) { observer.add(batch); });
-  return observer.finish();
+  for_each_batch(reader, options, progress, what, [&](const ShowerBatch& batch) {
+    about_file(reader, [&] { observer.add(batch); });
+  });
+  return about_file(reader, [&] { return observer.finish(); });
 }
 
 }  // namespace
+
+void require_no_negative(const Observables& observables, const std::filesystem::path& file) {
+  if (observables.negative_voxels == 0) return;
+  throw Error("showers have negative energies",
+              fmt::format("{} voxels, the first in shower {}", observables.negative_voxels,
+                          observables.first_negative),
+              "correct the generator, or set them to 0 with `moliere showers threshold`")
+      .about(file.string());
+}
 
 Observables observe(const ShowerReader& reader, const Geometry& geometry, Progress& progress,
                     const ObserveOptions& options) {

@@ -6,6 +6,7 @@
 #include "moliere/core/progress.hpp"
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string_view>
@@ -41,12 +42,14 @@ struct Observables {
   std::vector<float> total_energy;       ///< (N) sum of all voxels [MeV]
   std::vector<LayerObservables> layers;  ///< as Geometry::layers()
 
-  float largest_voxel = 0;          ///< [MeV]
-  std::int64_t nonzero_voxels = 0;  ///< over all showers
-  std::vector<double> mean_shower;  ///< (V) [MeV]
-  Profile longitudinal;             ///< energy of each layer [MeV]
-  std::vector<Profile> radial;      ///< energy of each ring of each layer [MeV]
-  Profile radial_sum;               ///< rings summed over layers; empty unless r edges are common
+  float largest_voxel = 0;           ///< [MeV]
+  std::int64_t nonzero_voxels = 0;   ///< over all showers
+  std::int64_t negative_voxels = 0;  ///< before the threshold set them to 0
+  std::int64_t first_negative = -1;  ///< the shower of the first of them
+  std::vector<double> mean_shower;   ///< (V) [MeV]
+  Profile longitudinal;              ///< energy of each layer [MeV]
+  std::vector<Profile> radial;       ///< energy of each ring of each layer [MeV]
+  Profile radial_sum;                ///< rings summed over layers; empty unless r edges are common
 
   std::int64_t size() const { return static_cast<std::int64_t>(incident_energy.size()); }
   /// E_tot / E_inc (N), in float32 as the official code divides.
@@ -81,6 +84,10 @@ class Observer {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// Throws Error, naming `file` and the first shower, where a voxel was negative: the threshold
+/// hides it from every figure, and who made it should know.
+void require_no_negative(const Observables& observables, const std::filesystem::path& file);
 
 /// One pass over a file with a bounded amount of it in memory (two pieces of at most some 32 MiB);
 /// reading overlaps with computing, HDF5 is called from this thread alone.

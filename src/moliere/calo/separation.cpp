@@ -253,7 +253,7 @@ SampleComparison compare_files(const ShowerReader& reference, const ShowerReader
 Observables slice(const Observables& observables, std::int64_t first, std::int64_t count) {
   if (first < 0 || count < 1 || first + count > observables.size()) {
     throw Error(fmt::format("no showers {} to {}", first, first + count),
-                fmt::format("{} were observed", observables.size()), "Ask for fewer.");
+                fmt::format("{} were observed", observables.size()), "ask for fewer");
   }
   Observables part;
   part.incident_energy = slice_column(observables.incident_energy, first, count);

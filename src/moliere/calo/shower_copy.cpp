@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -41,6 +42,14 @@ bool names_a_version(std::string_view name) {
                                                   "moliere"};
   return std::ranges::any_of(
       words, [&](std::string_view word) { return name.find(word) != std::string_view::npos; });
+}
+
+bool is_faulty(const ShowerBatch& batch, std::int64_t row) {
+  const float incident = batch.incident_energies[static_cast<std::size_t>(row)];
+  constexpr float largest = std::numeric_limits<float>::max();
+  bool sound = incident > 0 && incident <= largest;
+  for (const float energy : batch.shower(row)) sound &= energy >= 0 && energy <= largest;
+  return !sound;
 }
 
 }  // namespace
@@ -79,12 +88,13 @@ std::vector<RowRange> split_rows(std::int64_t size, std::int64_t parts) {
   return ranges;
 }
 
-void copy_showers(const ShowerReader& reader, RowRange rows, double threshold, ShowerWriter& writer,
-                  Progress& progress) {
+std::int64_t copy_showers(const ShowerReader& reader, RowRange rows, double threshold,
+                          ShowerWriter& writer, Progress& progress) {
   const std::int64_t step = reader.chunk_rows();
   const auto cut = static_cast<float>(threshold);
   const std::string what = fmt::format("copying {}", reader.file().filename().string());
   ShowerBatch batch;
+  std::int64_t faulty = 0;
   for (std::int64_t row = rows.first; row < rows.end;) {
     progress.update(static_cast<double>(row - rows.first),
                     static_cast<double>(rows.end - rows.first), what);
@@ -93,10 +103,12 @@ void copy_showers(const ShowerReader& reader, RowRange rows, double threshold, S
     if (cut > 0) {
       for (float& energy : batch.energies) energy = energy < cut ? 0.0F : energy;
     }
+    for (std::int64_t i = 0; i < batch.size(); ++i) faulty += is_faulty(batch, i) ? 1 : 0;
     writer.append(batch);
     row = next;
   }
   progress.update(1, 1, what);
+  return faulty;
 }
 
 MergedAttributes merge_attributes(std::span<const Attributes> files) {

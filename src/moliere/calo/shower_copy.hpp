@@ -28,9 +28,10 @@ RowRange parse_rows(std::string_view text, std::int64_t size);
 std::vector<RowRange> split_rows(std::int64_t size, std::int64_t parts);
 
 /// Appends rows to `writer`, in pieces; voxels strictly below `threshold` [MeV] become 0 (compared
-/// in float32, as everywhere; 0: none).
-void copy_showers(const ShowerReader& reader, RowRange rows, double threshold, ShowerWriter& writer,
-                  Progress& progress);
+/// in float32, as everywhere; 0: none). Returns the number of showers that then hold a voxel that
+/// is negative or no finite number, or an incident energy that is no finite number above 0.
+std::int64_t copy_showers(const ShowerReader& reader, RowRange rows, double threshold,
+                          ShowerWriter& writer, Progress& progress);
 
 /// The notes of files that are put together.
 struct MergedAttributes {

@@ -54,6 +54,7 @@ void compare_distributions(Evaluation& result, const calo::ShowerReader& referen
   rows.threads = options.threads;
   rows.rows = rows_of(reference, options.rows);
   result.reference = calo::observe(reference, geometry, progress, rows);
+  calo::require_no_negative(result.reference, reference.file());
 
   const std::vector<double> edges = calo::voxel_edges(geometry, result.reference);
   calo::ObserveOptions half = rows;
@@ -68,6 +69,7 @@ void compare_distributions(Evaluation& result, const calo::ShowerReader& referen
   rows.rows = rows_of(sample, options.rows);
   calo::Histogram sample_voxels(edges);
   result.sample = calo::observe(sample, geometry, progress, sample_voxels, rows);
+  calo::require_no_negative(result.sample, sample.file());
 
   result.comparisons =
       calo::compare_observables(geometry, result.reference, result.sample, voxels, sample_voxels);
@@ -149,22 +151,9 @@ void compare_neighbours(Evaluation& result, const calo::ShowerReader& reference,
   }
 }
 
-/// The showers of least, middle and largest incident energy among the first of each file.
 void choose_events(Evaluation& result, const calo::ShowerReader& reader, const char* name) {
-  constexpr std::int64_t looked_at = 200;
-  const std::int64_t count = std::min(reader.size(), looked_at);
-  const calo::ShowerBatch batch = reader.read(0, count);
-  std::vector<std::int64_t> order(static_cast<std::size_t>(count));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::int64_t>(i);
-  std::ranges::stable_sort(order, {}, [&](std::int64_t row) {
-    return batch.incident_energies[static_cast<std::size_t>(row)];
-  });
-  constexpr double mev_per_gev = 1000;
-  for (const std::int64_t row : {order.front(), order[order.size() / 2], order.back()}) {
-    const auto energies = batch.shower(row);
-    const double energy = batch.incident_energies[static_cast<std::size_t>(row)];
-    result.events.push_back({fmt::format("{}, row {}, {:.3g} GeV", name, row, energy / mev_per_gev),
-                             {energies.begin(), energies.end()}});
+  for (const std::int64_t row : telling_rows(reader)) {
+    result.events.push_back(read_event(reader, row, name));
   }
 }
 
@@ -197,8 +186,31 @@ bool differ(const calo::Observables& a, const calo::Observables& b) {
   return std::fabs(first.mean - second.mean) > certain * std::hypot(first.error, second.error);
 }
 
+/// Comparisons that answer another question than the one that was asked.
+void note_same_files(Evaluation& result) {
+  const auto same = [](const std::filesystem::path& a, const std::filesystem::path& b) {
+    std::error_code error;
+    return std::filesystem::equivalent(a, b, error);
+  };
+  if (same(result.reference_file, result.sample_file)) {
+    result.notes.push_back(
+        "reference and generated are the same file: every figure is that of showers compared with "
+        "themselves and says nothing about a generator");
+  }
+  if (!result.train_file) return;
+  if (same(*result.train_file, result.reference_file)) {
+    result.notes.push_back(
+        "training and reference are the same file: memorisation needs a reference that the "
+        "training did not see");
+  }
+  if (same(*result.train_file, result.sample_file)) {
+    result.notes.push_back("training and generated are the same file: all showers are copies");
+  }
+}
+
 void take_notes(Evaluation& result, const calo::ShowerReader& reference,
                 const calo::ShowerReader& sample) {
+  note_same_files(result);
   const std::int64_t a = result.reference.size();
   const std::int64_t b = result.sample.size();
   if (a != b) {
@@ -332,7 +344,7 @@ std::vector<SeparationSummary> summarise_separations(const Evaluation& evaluatio
     if (!std::isnan(floor)) found->floor += (floor - found->floor) / count;
     if (comparison.separation > found->worst) {
       found->worst = comparison.separation;
-      found->worst_name = comparison.name;
+      found->worst_index = i;
     }
   }
   return summaries;

@@ -8,6 +8,7 @@
 #include "moliere/calo/separation.hpp"
 #include "moliere/calo/shower_file.hpp"
 #include "moliere/core/progress.hpp"
+#include "moliere/judge/event_display.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -68,12 +69,6 @@ struct RunStatistics {
 RunStatistics auc_statistics(const std::vector<ClassifierRun>& runs);
 RunStatistics jsd_statistics(const std::vector<ClassifierRun>& runs);
 
-/// Some rows of a file, for pictures.
-struct EventDisplay {
-  std::string title;            ///< "reference, row 17, 42.1 GeV"
-  std::vector<float> energies;  ///< (V) [MeV]
-};
-
 /// Everything that `moliere evaluate` says.
 struct Evaluation {
   std::filesystem::path reference_file;
@@ -109,7 +104,7 @@ struct Evaluation {
 
 /// Reads the reference twice, the others once (the first `neighbour_rows` again). Classifiers are
 /// left empty: they need training, see classifier/. Throws Error for files that do not fit the
-/// geometry or fewer than 20 showers of either.
+/// geometry, fewer than 20 showers of either, or energies that are not numbers or negative.
 Evaluation evaluate(const std::filesystem::path& reference, const std::filesystem::path& sample,
                     const calo::Geometry& geometry, const EvaluationOptions& options,
                     Progress& progress);
@@ -119,8 +114,8 @@ struct SeparationSummary {
   std::string name;
   double mean = 0;
   double worst = 0;
-  std::string worst_name;
-  double floor = 0;  ///< mean of the floors
+  std::size_t worst_index = 0;  ///< of Evaluation::comparisons
+  double floor = 0;             ///< mean of the floors
 };
 std::vector<SeparationSummary> summarise_separations(const Evaluation& evaluation);
 

@@ -4,9 +4,12 @@
 #include "moliere/core/json.hpp"
 #include "moliere/core/version.hpp"
 #include "moliere/judge/evaluation_text.hpp"
+#include "moliere/judge/figures.hpp"
+#include "moliere/judge/shower_pictures.hpp"
 #include "moliere/page/chart.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 
@@ -18,19 +21,14 @@ namespace {
 const char* const reference_name = "reference";
 const char* const sample_name = "generated";
 
-std::string number(double value) {
-  return std::isfinite(value) ? fmt::format("{:.4g}", value) : "-";
-}
-std::string with_error(double value, double error) {
-  return error > 0 ? fmt::format("{:.4g} ± {:.2g}", value, error) : number(value);
+/// One and the same thing of both samples.
+template <class What>
+std::array<Shown<What>, 2> both(const What& reference, const What& sample) {
+  return {Shown<What>{reference_name, page::ColourRole::reference, &reference},
+          Shown<What>{sample_name, page::ColourRole::first, &sample}};
 }
 
-page::Cell cell(std::string text, page::CellClass kind = page::CellClass::plain) {
-  page::Cell result;
-  result.text = std::move(text);
-  result.kind = kind;
-  return result;
-}
+std::string chart_id(std::size_t comparison) { return fmt::format("comparison-{}", comparison); }
 
 /// Green where a figure is not above its floor (which has half the showers, so is about twice the
 /// statistical one of the whole), red where it is many times that.
@@ -48,13 +46,14 @@ class SummaryTable {
     table_.columns = {{"figure", page::Alignment::left},
                       {"generated", page::Alignment::right},
                       {"floor: halves of the reference", page::Alignment::right},
-                      {"", page::Alignment::left}};
+                      {"what it says", page::Alignment::left}};
   }
   void add(std::string name, std::string value, std::string floor, std::string remark = "",
-           page::CellClass kind = page::CellClass::plain) {
+           page::CellClass kind = page::CellClass::plain, std::string link = "") {
+    page::Cell note = cell(std::move(remark), page::CellClass::muted);
+    note.link = std::move(link);
     table_.rows.push_back({cell(std::move(name)), cell(std::move(value), kind),
-                           cell(std::move(floor), page::CellClass::muted),
-                           cell(std::move(remark), page::CellClass::muted)});
+                           cell(std::move(floor), page::CellClass::muted), std::move(note)});
   }
   page::Table take() { return std::move(table_); }
 
@@ -82,38 +81,71 @@ void add_classifiers(SummaryTable& table, const Evaluation& evaluation) {
   }
 }
 
-page::Table summary_table(const Evaluation& evaluation) {
+/// Within 3 standard errors of the floor is good: for figures that chance moves to both sides of
+/// it.
+page::CellClass within_errors(const Figure& figure) {
+  constexpr double certain = 3;
+  const double error = std::hypot(figure.error, figure.floor_error);
+  if (error > 0 && std::fabs(figure.value - figure.floor) <= certain * error) {
+    return page::CellClass::good;
+  }
+  return near_floor(figure.value, figure.floor);
+}
+
+void add_separations(SummaryTable& table, const Evaluation& evaluation,
+                     const calo::Geometry& geometry) {
+  for (const SeparationSummary& summary : summarise_separations(evaluation)) {
+    const bool several = summary.worst > summary.mean;
+    const std::string worst = title_of(evaluation.comparisons[summary.worst_index], geometry);
+    table.add(
+        "separation power: " + summary.name, number(summary.mean), number(summary.floor),
+        several ? fmt::format("worst: {} ({})", worst, number(summary.worst)) : "its histogram",
+        near_floor(summary.mean, summary.floor), "#" + chart_id(summary.worst_index));
+  }
+}
+
+void add_neighbours(SummaryTable& table, const Evaluation& evaluation) {
+  const calo::Prdc& value = evaluation.prdc;
+  const calo::Prdc& floor = evaluation.prdc_floor;
+  table.add("precision", number(value.precision), number(floor.precision),
+            fmt::format("generated showers that lie among reference ones ({} of each)",
+                        evaluation.neighbour_rows));
+  table.add("recall", number(value.recall), number(floor.recall),
+            "reference showers that lie among generated ones");
+  table.add("density", number(value.density), number(floor.density),
+            "reference neighbourhoods that a generated shower lies in, over k; 1 is expected");
+  table.add("coverage", number(value.coverage), number(floor.coverage),
+            "reference showers with a generated one in their neighbourhood");
+}
+
+page::Table summary_table(const Evaluation& evaluation, const calo::Geometry& geometry) {
   constexpr double scale = 1000;  // as in published tables
   constexpr double certain = 3;   // standard errors
+  constexpr double percent = 100;
   SummaryTable table;
   const double z = evaluation.response.z_at_energy;
   table.add("mean E_tot / E_inc: difference in standard errors (z)", fmt::format("{:+.2f}", z),
-            fmt::format("{:+.2f}", evaluation.response_floor.z_at_energy), "|z| < 3 is chance",
+            fmt::format("{:+.2f}", evaluation.response_floor.z_at_energy),
+            fmt::format("shifted by {:+.2f} % (absolute) at equal E_inc; |z| < 3 is chance",
+                        percent * evaluation.response.shift_at_energy),
             std::fabs(z) < certain ? page::CellClass::good : page::CellClass::bad);
-  for (const SeparationSummary& summary : summarise_separations(evaluation)) {
-    table.add("separation power: " + summary.name, number(summary.mean), number(summary.floor),
-              summary.worst > summary.mean
-                  ? fmt::format("worst: {} ({})", summary.worst_name, number(summary.worst))
-                  : "",
-              near_floor(summary.mean, summary.floor));
-  }
-  const auto distance = [&](const char* name, const Figure& figure) {
+  add_separations(table, evaluation, geometry);
+  const auto distance = [&](const char* name, const Figure& figure, const char* what,
+                            page::CellClass kind) {
     table.add(name, with_error(scale * figure.value, scale * figure.error),
-              with_error(scale * figure.floor, scale * figure.floor_error), "",
-              near_floor(figure.value, figure.floor));
+              with_error(scale * figure.floor, scale * figure.floor_error), what, kind);
   };
-  distance("FPD × 1000", evaluation.frechet);
-  distance("KPD × 1000", evaluation.kernel);
-  const std::string pairs = fmt::format("{} showers of each", evaluation.neighbour_rows);
-  table.add("precision", number(evaluation.prdc.precision), number(evaluation.prdc_floor.precision),
-            pairs);
-  table.add("recall", number(evaluation.prdc.recall), number(evaluation.prdc_floor.recall), pairs);
-  table.add("density", number(evaluation.prdc.density), number(evaluation.prdc_floor.density));
-  table.add("coverage", number(evaluation.prdc.coverage), number(evaluation.prdc_floor.coverage));
+  distance("FPD × 1000", evaluation.frechet, "distance of all high-level features, as Gaussians",
+           near_floor(evaluation.frechet.value, evaluation.frechet.floor));
+  distance("KPD × 1000", evaluation.kernel,
+           "distance of all high-level features by a kernel; 0 is expected",
+           within_errors(evaluation.kernel));
+  add_neighbours(table, evaluation);
   table.add(
       "layer correlation: largest difference", number(evaluation.correlation_difference.value),
-      number(evaluation.correlation_difference.floor), "",
-      near_floor(evaluation.correlation_difference.value, evaluation.correlation_difference.floor));
+      number(evaluation.correlation_difference.floor), "Pearson's, of layer energies",
+      near_floor(evaluation.correlation_difference.value, evaluation.correlation_difference.floor),
+      "#correlations");
   add_classifiers(table, evaluation);
   if (evaluation.memorisation) {
     const calo::Memorisation& it = *evaluation.memorisation;
@@ -127,35 +159,23 @@ page::Table summary_table(const Evaluation& evaluation) {
   return table.take();
 }
 
-page::Series densities(const char* name, const calo::Histogram& histogram, page::ColourRole role) {
-  page::Series series =
-      page::histogram(name, histogram.edges(), histogram.densities(), histogram.density_errors());
-  series.colour = role;
-  return series;
-}
-
 /// Nothing where one of the two has no entry in range.
-std::optional<page::Chart> comparison_chart(const calo::Comparison& comparison, double floor) {
+std::optional<page::Chart> comparison_chart(const Evaluation& evaluation, std::size_t index,
+                                            const calo::Geometry& geometry) {
+  const calo::Comparison& comparison = evaluation.comparisons[index];
   if (std::isnan(comparison.separation)) return std::nullopt;
-  page::Chart chart;
-  chart.title = comparison.name;
-  chart.x = {comparison.name, comparison.unit, comparison.logarithmic};
-  chart.y.label = "density";
-  chart.y.log = comparison.logarithmic;
-  chart.series = {densities(reference_name, comparison.reference, page::ColourRole::reference),
-                  densities(sample_name, comparison.sample, page::ColourRole::first)};
-  chart.series[0].filled = true;
-  chart.ratio = page::ratio_to(chart.series[0], std::span(chart.series).subspan(1));
-  chart.ratio->y.label = "ratio";
-  chart.ratio->y.min = 0.5;
-  chart.ratio->y.max = 1.5;
-  chart.note = fmt::format("separation {} (halves of the reference {}), chi2 / ndf {:.1f} / {}",
-                           number(comparison.separation), number(floor),
-                           comparison.chi_square.value, comparison.chi_square.degrees);
+  page::Chart chart = histogram_chart(title_of(comparison, geometry), axis_of(comparison),
+                                      both(comparison.reference, comparison.sample));
+  chart.id = chart_id(index);
+  chart.note =
+      fmt::format("separation {}, floor {}; chi2/ndf {:.1f}/{}", number(comparison.separation),
+                  number(evaluation.separation_floors[index]), comparison.chi_square.value,
+                  comparison.chi_square.degrees);
   return chart;
 }
 
-page::Section histograms(const Evaluation& evaluation, std::string id, std::string title,
+page::Section histograms(const Evaluation& evaluation, const calo::Geometry& geometry,
+                         std::string id, std::string title,
                          const std::vector<calo::ObservableKind>& kinds) {
   page::Section section;
   section.id = std::move(id);
@@ -163,120 +183,35 @@ page::Section histograms(const Evaluation& evaluation, std::string id, std::stri
   for (std::size_t i = 0; i < evaluation.comparisons.size(); ++i) {
     const calo::Comparison& comparison = evaluation.comparisons[i];
     if (std::ranges::find(kinds, comparison.kind) == kinds.end()) continue;
-    if (auto chart = comparison_chart(comparison, evaluation.separation_floors[i])) {
+    if (auto chart = comparison_chart(evaluation, i, geometry)) {
       section.items.emplace_back(*std::move(chart));
     }
   }
   return section;
 }
 
-page::Series profile_series(const char* name, const std::vector<double>& x,
-                            const calo::Profile& profile, page::ColourRole role) {
-  page::Series series;
-  series.name = name;
-  series.kind = page::SeriesKind::points;
-  series.x = x;
-  series.y = profile.mean;
-  series.colour = role;
-  for (std::size_t i = 0; i < profile.mean.size(); ++i) {
-    series.lower.push_back(profile.mean[i] - profile.standard_error[i]);
-    series.upper.push_back(profile.mean[i] + profile.standard_error[i]);
-  }
-  return series;
-}
-
-page::Chart profile_chart(std::string title, page::Axis axis, const std::vector<double>& x,
-                          const calo::Profile& reference, const calo::Profile& sample) {
-  page::Chart chart;
-  chart.title = std::move(title);
-  chart.x = std::move(axis);
-  chart.y = {"mean energy", "MeV", true};
-  chart.series = {profile_series(reference_name, x, reference, page::ColourRole::reference),
-                  profile_series(sample_name, x, sample, page::ColourRole::first)};
-  chart.ratio = page::ratio_to(chart.series[0], std::span(chart.series).subspan(1));
-  chart.ratio->y.label = "ratio";
-  return chart;
-}
-
 page::Section profiles(const Evaluation& evaluation, const calo::Geometry& geometry) {
   page::Section section;
   section.id = "profiles";
   section.title = "Longitudinal and radial profiles";
-  std::vector<double> layers;
-  for (const calo::Layer& layer : geometry.layers()) layers.push_back(layer.id);
-  section.items.emplace_back(profile_chart("Longitudinal profile", {"layer", ""}, layers,
-                                           evaluation.reference.longitudinal,
-                                           evaluation.sample.longitudinal));
-  const auto rings = [](const calo::Layer& layer) {
-    std::vector<double> centres;
-    for (int r = 0; r < layer.r_bins(); ++r) centres.push_back(layer.r_centre(r));
-    return centres;
-  };
-  if (!evaluation.reference.radial_sum.mean.empty()) {
-    section.items.emplace_back(
-        profile_chart("Radial profile, all layers", {"r", "mm"}, rings(geometry.layers().front()),
-                      evaluation.reference.radial_sum, evaluation.sample.radial_sum));
-  }
-  for (std::size_t i = 0; i < geometry.layers().size(); ++i) {
-    const calo::Layer& layer = geometry.layers()[i];
-    section.items.emplace_back(
-        profile_chart(fmt::format("Radial profile, layer {}", layer.id), {"r", "mm"}, rings(layer),
-                      evaluation.reference.radial[i], evaluation.sample.radial[i]));
-  }
+  section.text = {
+      "Mean over all showers with its standard error; below, the ratio to the reference."};
+  section.items = profile_charts(geometry, both(evaluation.reference, evaluation.sample));
   return section;
-}
-
-/// Rings of ds1 span orders of magnitude.
-page::RadialScale radial_scale(const calo::Geometry& geometry) {
-  constexpr double much_wider = 5;
-  double narrowest = INFINITY;
-  double widest = 0;
-  for (const calo::Layer& layer : geometry.layers()) {
-    for (int r = 0; r < layer.r_bins(); ++r) {
-      const auto ring = static_cast<std::size_t>(r);
-      const double width = layer.r_edges[ring + 1] - layer.r_edges[ring];
-      narrowest = std::min(narrowest, width);
-      widest = std::max(widest, width);
-    }
-  }
-  return widest > much_wider * narrowest ? page::RadialScale::equal_rings
-                                         : page::RadialScale::linear;
-}
-
-template <class T>
-page::HeatMapGrid shower_maps(std::string title, const calo::Geometry& geometry,
-                              const std::vector<T>& energies, const std::string& label,
-                              std::optional<double> largest) {
-  page::HeatMapGrid grid;
-  grid.title = std::move(title);
-  grid.scale = {label, "MeV", true};
-  grid.scale.max = largest;
-  if (largest) grid.scale.min = *largest * 1e-6;  // six decades are as many as a colour scale shows
-  grid.radial = radial_scale(geometry);
-  for (const calo::Layer& layer : geometry.layers()) {
-    const auto begin = energies.begin() + layer.first_voxel;
-    page::PolarMap map;
-    map.name = fmt::format("layer {}", layer.id);
-    map.r_edges = layer.r_edges;
-    map.alpha_bins = layer.alpha_bins;
-    map.values.assign(begin, begin + layer.voxels());
-    grid.maps.push_back(std::move(map));
-  }
-  return grid;
 }
 
 page::Section mean_showers(const Evaluation& evaluation, const calo::Geometry& geometry) {
   page::Section section;
   section.id = "mean-showers";
   section.title = "Mean showers";
-  section.text = {"Mean energy of each voxel, layer by layer, on one colour scale."};
-  const double largest = std::max(std::ranges::max(evaluation.reference.mean_shower),
-                                  std::ranges::max(evaluation.sample.mean_shower));
-  const std::optional<double> top = largest > 0 ? std::optional(largest) : std::nullopt;
-  section.items.emplace_back(
-      shower_maps("Reference", geometry, evaluation.reference.mean_shower, "mean energy", top));
-  section.items.emplace_back(
-      shower_maps("Generated", geometry, evaluation.sample.mean_shower, "mean energy", top));
+  section.text = {
+      "Mean energy of each voxel, layer by layer, seen along the beam; one colour scale for both."};
+  const std::vector<double>& reference = evaluation.reference.mean_shower;
+  const std::vector<double>& sample = evaluation.sample.mean_shower;
+  const ColourRange range = common_range(colour_range(reference), colour_range(sample));
+  const char* const label = "mean energy of a voxel";
+  section.items.emplace_back(shower_maps("Reference", geometry, reference, label, range));
+  section.items.emplace_back(shower_maps("Generated", geometry, sample, label, range));
   return section;
 }
 
@@ -286,11 +221,9 @@ page::Section events(const Evaluation& evaluation, const calo::Geometry& geometr
   section.title = "Single showers";
   section.text = {
       "Showers of the least, the middle and the largest incident energy among the first 200 of "
-      "each file."};
+      "each file, each on its own colour scale."};
   for (const EventDisplay& event : evaluation.events) {
-    const float largest = std::ranges::max(event.energies);
-    const auto top = largest > 0 ? std::optional<double>(largest) : std::nullopt;
-    section.items.emplace_back(shower_maps(event.title, geometry, event.energies, "energy", top));
+    section.items.emplace_back(event_maps(event, geometry));
   }
   return section;
 }
@@ -311,6 +244,7 @@ page::Section correlations(const Evaluation& evaluation, const calo::Geometry& g
   page::Section section;
   section.id = "correlations";
   section.title = "Correlation of layer energies";
+  section.text = {"Rows and columns are layers."};
   std::vector<double> difference = evaluation.correlation_sample;
   for (std::size_t i = 0; i < difference.size(); ++i) {
     difference[i] -= evaluation.correlation_reference[i];
@@ -319,7 +253,7 @@ page::Section correlations(const Evaluation& evaluation, const calo::Geometry& g
       correlation_map("Reference", geometry, evaluation.correlation_reference));
   section.items.emplace_back(correlation_map("Generated", geometry, evaluation.correlation_sample));
   section.items.emplace_back(
-      correlation_map("Generated - reference", geometry, std::move(difference)));
+      correlation_map("Generated − reference", geometry, std::move(difference)));
   return section;
 }
 
@@ -382,7 +316,18 @@ page::Page evaluation_page(const Evaluation& evaluation, const calo::Geometry& g
   page::Section summary;
   summary.id = "summary";
   summary.title = "Summary";
-  summary.items.emplace_back(summary_table(evaluation));
+  summary.text = {
+      "Beside each figure stands its floor: the same figure of one half of the reference against "
+      "the other, which a perfect generator of that size reaches. Smaller is better, but for "
+      "precision, recall, density and coverage, which should be as high as their floors.",
+      "✓: not above the floor (z: below 3; KPD and AUC: within 3 standard errors of the floor). ✗: "
+      "above 5 times the floor (z: from 3 on; memorisation: found). Unmarked: between, or without "
+      "a "
+      "rule.",
+      "In the charts black (white in the dark) is the reference, blue the generated sample; bands "
+      "are statistical errors of one standard deviation. Ratios are taken to the reference, and "
+      "triangles at the rim stand for ratios beyond it."};
+  summary.items.emplace_back(summary_table(evaluation, geometry));
   if (!evaluation.notes.empty()) {
     summary.items.emplace_back(
         page::Notes{.kind = page::Notes::Kind::note, .paragraphs = evaluation.notes});
@@ -391,18 +336,19 @@ page::Page evaluation_page(const Evaluation& evaluation, const calo::Geometry& g
   page.sections.push_back(std::move(summary));
 
   page.sections.push_back(
-      histograms(evaluation, "energies", "Response and voxels",
+      histograms(evaluation, geometry, "energies", "Response and voxels",
                  {Kind::response, Kind::voxel_energy, Kind::response_at_energy}));
   page.sections.push_back(profiles(evaluation, geometry));
   page.sections.push_back(mean_showers(evaluation, geometry));
   page.sections.push_back(events(evaluation, geometry));
   page.sections.push_back(
-      histograms(evaluation, "layer-energies", "Layer energies", {Kind::layer_energy}));
-  page.sections.push_back(histograms(evaluation, "centres", "Centres of energy",
+      histograms(evaluation, geometry, "layer-energies", "Layer energies", {Kind::layer_energy}));
+  page.sections.push_back(histograms(evaluation, geometry, "centres", "Centres of energy",
                                      {Kind::centre_eta, Kind::centre_phi, Kind::centre_r}));
-  page.sections.push_back(histograms(evaluation, "widths", "Widths",
+  page.sections.push_back(histograms(evaluation, geometry, "widths", "Widths",
                                      {Kind::width_eta, Kind::width_phi, Kind::width_r}));
-  page.sections.push_back(histograms(evaluation, "sparsity", "Sparsity", {Kind::sparsity}));
+  page.sections.push_back(
+      histograms(evaluation, geometry, "sparsity", "Sparsity", {Kind::sparsity}));
   page.sections.push_back(correlations(evaluation, geometry));
 
   page::Section provenance;

@@ -126,6 +126,7 @@
 
   function y_range(axis, all) {
     let [low, high] = extent(all.map((one) => one.y), axis.log);
+    const least = low;
     const bounds = extent(all.flatMap((one) => [one.lower, one.upper]), axis.log);
     if (all.some((one) => one.lower)) {
       // A bound near 0 must not stretch a logarithmic axis over many decades.
@@ -137,7 +138,9 @@
       const tail = all.every((one) => one.kind === "steps") ? high * 1e-8 : 0;
       return with_limits(axis, Math.max(low / 1.5, tail), high * 1.5);
     }
-    const from_zero = low >= 0 && (low < 0.3 * high || all.some((one) => one.kind === "steps" || one.kind === "bars"));
+    // The uncertainty of an almost empty bin may reach below 0; its axis does not.
+    const counts = least >= 0 && all.some((one) => one.kind === "steps" || one.kind === "bars");
+    const from_zero = counts || (low >= 0 && low < 0.3 * high);
     const pad = 0.06 * (high - (from_zero ? 0 : low));
     return with_limits(axis, from_zero ? 0 : low - pad, high + pad);
   }
@@ -215,8 +218,12 @@
         }
       }
     } else {
+      // The more digits, the nearer their words: 7 is 0.146 of a decade beyond 5, 5 is 0.4 beyond 2.
+      const decades = Math.log10(max / min);
+      const near = [[0.146, [1, 2, 3, 5, 7]], [0.3, [1, 2, 5]], [0.47, [1, 3]]];
+      const [, digits] = near.find(([step]) => step * room >= decades) ?? [1, [1]];
       for (let decade = first - 1; decade <= last + 1; ++decade) {
-        for (const digit of [1, 2, 3, 5, 7]) {
+        for (const digit of digits) {
           const value = digit * 10 ** decade;
           if (value >= min && value <= max) ticks.push({ value, major: true, text: number(value) });
         }
@@ -316,6 +323,23 @@
     context.stroke();
   }
 
+  // Triangles at the rim of the ratio's panel, where values lie beyond it.
+  function draw_beyond(context, one, x_scale, scale, colour) {
+    context.fillStyle = colour;
+    one.y.forEach((y, i) => {
+      if (!finite(y) || (y >= scale.min && y <= scale.max)) return;
+      if (one.kind === "steps" && y === 0) return; // an empty bin: the steps show it
+      const end = one.kind === "steps" ? one.x[i + 1] : one.x[i];
+      const middle = (x_scale.getPixelForValue(one.x[i]) + x_scale.getPixelForValue(end)) / 2;
+      const [tip, base] = y > scale.max ? [scale.top + 1, scale.top + 7] : [scale.bottom - 1, scale.bottom - 7];
+      context.beginPath();
+      context.moveTo(middle, tip);
+      context.lineTo(middle - 3.5, base);
+      context.lineTo(middle + 3.5, base);
+      context.fill();
+    });
+  }
+
   function draw_fill(context, one, x_scale, scale, colour) {
     context.fillStyle = translucent(colour, 0.12);
     one.y.forEach((y, i) => {
@@ -364,6 +388,7 @@
     afterDatasetDraw(chart, { index, meta }) {
       const { series: one } = chart.data.datasets[index];
       if (one.lower && one.kind === "bars") draw_whiskers(chart.ctx, one, meta, panel_of(chart, index).scale, css("--ink"));
+      if (chart.data.datasets[index].yAxisID === "ratio") draw_beyond(chart.ctx, one, chart.scales.x, chart.scales.ratio, colour_of(one));
       chart.ctx.restore();
     },
   };

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "moliere/core/progress.hpp"
+
+#include <chrono>
+
+#include <CLI/CLI.hpp>
+
+/// The subcommands of `moliere-flow`, one file each; conventions as in apps/moliere.
+namespace moliere::app {
+
+/// Exit codes, those of `moliere`.
+enum ExitCode : int {
+  success = 0,
+  /// The command line or an input is wrong; nothing was done.
+  user_error = 2,
+  /// A bug of ours.
+  internal_error = 70,
+};
+
+/// One line on standard error: rewritten in place on a terminal, else every ten seconds.
+class LineProgress final : public Progress {
+ public:
+  LineProgress();
+  /// Wipes the line.
+  ~LineProgress() override;
+  void update(double done, double total, std::string_view what) override;
+  void clear();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool terminal_;
+  bool dirty_ = false;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point shown_ = Clock::now();
+};
+
+void add_classify(CLI::App& app);
+
+}  // namespace moliere::app
