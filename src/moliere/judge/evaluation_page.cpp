@@ -4,6 +4,7 @@
 #include "moliere/core/json.hpp"
 #include "moliere/core/version.hpp"
 #include "moliere/judge/evaluation_text.hpp"
+#include "moliere/judge/figures.hpp"
 #include "moliere/page/chart.hpp"
 
 #include <algorithm>
@@ -17,13 +18,6 @@ namespace {
 
 const char* const reference_name = "reference";
 const char* const sample_name = "generated";
-
-std::string number(double value) {
-  return std::isfinite(value) ? fmt::format("{:.4g}", value) : "-";
-}
-std::string with_error(double value, double error) {
-  return error > 0 ? fmt::format("{:.4g} ± {:.2g}", value, error) : number(value);
-}
 
 page::Cell cell(std::string text, page::CellClass kind = page::CellClass::plain) {
   page::Cell result;

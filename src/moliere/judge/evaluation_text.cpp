@@ -2,6 +2,7 @@
 #include "moliere/judge/evaluation_text.hpp"
 
 #include "moliere/core/version.hpp"
+#include "moliere/judge/figures.hpp"
 
 #include <cmath>
 
@@ -13,19 +14,11 @@ namespace {
 /// Published tables give FPD and KPD so.
 constexpr double published_scale = 1000;
 
-std::string number(double value) {
-  return std::isfinite(value) ? fmt::format("{:.4g}", value) : "-";
-}
-
 std::string line(std::string_view name, const std::string& value, const std::string& floor,
                  std::string_view remark = "") {
   std::string text = fmt::format("{:<37} {:>18} {:>18}  {}", name, value, floor, remark);
   text.erase(text.find_last_not_of(' ') + 1);
   return text + "\n";
-}
-
-std::string with_error(double value, double error) {
-  return error > 0 ? fmt::format("{:.4g} +- {:.2g}", value, error) : number(value);
 }
 
 std::string classifier_lines(const ClassifierResult& result) {
