@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "moliere/zoo/zoo.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <set>
 
@@ -16,6 +18,7 @@ template <class Visit>
 void for_each_command(const CLI::App& app, const std::string& path, Visit&& visit) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     if (command->get_group().empty()) continue;  // hidden
+    if (command->get_name().empty()) continue;   // a group of options
     const std::string name = path.empty() ? command->get_name() : path + " " + command->get_name();
     visit(name, *command);
     for_each_command(*command, name, visit);
@@ -33,7 +36,12 @@ std::vector<std::string> long_options(const CLI::App& command) {
 std::vector<std::string> words_of(const CLI::App& command) {
   std::vector<std::string> words = long_options(command);
   for (const CLI::App* child : command.get_subcommands([](const CLI::App*) { return true; })) {
-    if (!child->get_group().empty()) words.push_back(child->get_name());
+    if (child->get_group().empty()) continue;
+    if (child->get_name().empty()) {  // a group of the command's own options
+      std::ranges::copy(long_options(*child), std::back_inserter(words));
+    } else {
+      words.push_back(child->get_name());
+    }
   }
   return words;
 }

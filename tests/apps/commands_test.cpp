@@ -314,6 +314,7 @@ TEST_F(Commands, BashCompletes) {
   EXPECT_EQ(completed("moliere bench higgs", 2), "higgs_model_dense\n");
   EXPECT_EQ(completed("moliere models inf", 2), "info\n");
   EXPECT_EQ(completed("moliere bench x --bud", 3), "--budget\n");
+  EXPECT_EQ(completed("moliere showers split --pa", 3), "--parts\n");
   EXPECT_THAT(moliere({"completion", "zsh"}).out, StartsWith("autoload"));
   EXPECT_THAT(moliere({"completion", "fish"}).out, HasSubstr("complete -c moliere"));
 }

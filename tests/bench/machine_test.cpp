@@ -11,8 +11,6 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr std::int64_t kib = 1024;
-
 /// One socket, two cores of two threads each, siblings (0, 2) and (1, 3), one third-level cache.
 class Machines : public testing::Test {
  protected:

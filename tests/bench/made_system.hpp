@@ -2,10 +2,13 @@
 #pragma once
 #include "moliere/core/file.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 
 namespace moliere::bench {
+
+constexpr std::int64_t kib = 1024;
 
 /// A made /proc and /sys in a folder of its own.
 class MadeSystem {

@@ -6,6 +6,7 @@
 
 #include <limits>
 
+#include "bench/made_system.hpp"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,7 +14,6 @@ namespace moliere::bench {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kib = 1024;
 constexpr std::int64_t mib = 1024 * kib;
 
 Roofline made_roofline() {

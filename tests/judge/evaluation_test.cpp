@@ -145,7 +145,7 @@ TEST_F(Evaluations, TheTableFitsAndTheJsonHoldsItsFigures) {
     if (line.starts_with("note:")) continue;
     EXPECT_LE(line.size(), 100U) << line;
   }
-  EXPECT_THAT(table, AllOf(HasSubstr("0.65 +- 0.05"), HasSubstr("LibTorch is missing"),
+  EXPECT_THAT(table, AllOf(HasSubstr("0.65 ± 0.05"), HasSubstr("LibTorch is missing"),
                            HasSubstr("memorisation")));
 
   const Json json = evaluation_json(result, geometry());

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <limits>
 
+#include "onnx/fixed_shape.hpp"
 #include <gtest/gtest.h>
 
 namespace moliere::onnx {
@@ -17,12 +18,6 @@ namespace {
 using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 using Ints = std::vector<std::int64_t>;
 constexpr std::int64_t float_bytes = 4;
-
-std::vector<Dimension> fixed(const Shape& shape) {
-  std::vector<Dimension> dimensions;
-  for (const std::int64_t extent : shape) dimensions.push_back({.value = extent});
-  return dimensions;
-}
 
 /// A graph of float32 values; weights are zeros of a shape.
 class Network {

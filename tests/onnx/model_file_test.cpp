@@ -9,29 +9,20 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "support/error_of.hpp"
 #include <gmock/gmock.h>
 
 namespace moliere::onnx {
 namespace {
 
 namespace fs = std::filesystem;
+using test::error_of;
 using testing::HasSubstr;
 
 /// tests/data/onnx: what make.py there has written.
 fs::path data_folder() { return fs::path(std::getenv("MOLIERE_SOURCE_DIR")) / "tests/data/onnx"; }
 Model load_data(const std::string& name) { return load_model(data_folder() / (name + ".onnx")); }
 
-/// What `call` throws; fails when it throws nothing.
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no Error";
-  return {};
-}
 std::string error_of_data(const std::string& name) {
   return error_of([&] { load_data(name); });
 }

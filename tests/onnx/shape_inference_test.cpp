@@ -4,31 +4,17 @@
 #include "moliere/core/error.hpp"
 #include "moliere/onnx/builder.hpp"
 
+#include "onnx/fixed_shape.hpp"
+#include "support/error_of.hpp"
 #include <gmock/gmock.h>
 
 namespace moliere::onnx {
 namespace {
 
+using test::error_of;
 using testing::HasSubstr;
 using Attributes = std::map<std::string, AttributeValue, std::less<>>;
 using Ints = std::vector<std::int64_t>;
-
-template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no Error";
-  return {};
-}
-
-std::vector<Dimension> fixed(const Shape& shape) {
-  std::vector<Dimension> dimensions;
-  for (const std::int64_t extent : shape) dimensions.push_back({.value = extent});
-  return dimensions;
-}
 
 Tensor integers(const Ints& values) {
   return Tensor::from<std::int64_t>({static_cast<std::int64_t>(values.size())}, values);

@@ -8,10 +8,6 @@
 namespace moliere::reference {
 namespace {
 
-Tensor line(const std::vector<double>& elements) {
-  return real({1, 1, static_cast<std::int64_t>(elements.size())}, elements);
-}
-
 TEST(Conv, StridesDilatesAndPads) {
   const Tensor x = line({1, 2, 3, 4, 5});
   const Tensor w = line({1, 10, 100});

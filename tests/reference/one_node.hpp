@@ -4,6 +4,7 @@
 #include "moliere/onnx/builder.hpp"
 #include "moliere/reference/evaluate.hpp"
 
+#include <cmath>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,6 +21,11 @@ using Ints = std::vector<std::int64_t>;
 inline Tensor real(Shape shape, const std::vector<double>& elements) {
   return Tensor::from<double>(std::move(shape), elements);
 }
+/// One sequence of one channel, (1, 1, n).
+inline Tensor line(const std::vector<double>& elements) {
+  return real({1, 1, static_cast<std::int64_t>(elements.size())}, elements);
+}
+inline double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 inline Tensor integer(Shape shape, const Ints& elements) {
   return Tensor::from<std::int64_t>(std::move(shape), elements);
 }

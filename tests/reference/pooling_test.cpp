@@ -6,10 +6,6 @@
 namespace moliere::reference {
 namespace {
 
-Tensor line(const std::vector<double>& elements) {
-  return real({1, 1, static_cast<std::int64_t>(elements.size())}, elements);
-}
-
 TEST(MaxPool, FindsTheLargestAndWhereItWas) {
   const Tensor image = real({1, 2, 2, 3}, {1, 5, 2, 4, 3, 6, -1, -2, -3, -4, -5, -6});
   const Attributes window{{"kernel_shape", Ints{2, 2}}};

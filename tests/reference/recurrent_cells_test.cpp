@@ -94,8 +94,6 @@ TEST(GRU, ResetsBeforeOrAfterTheProduct) {
   expect_near(linear_gru(1)(), real({1, 1, 1, 1}, {0.25 * 12 + 0.75 * 2}));
 }
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
 TEST(GRU, HasSigmoidAndTanhUnlessItNamesOthers) {
   OneNode node = linear_gru(0);
   node.attributes.erase("activations");

@@ -8,8 +8,6 @@
 namespace moliere::reference {
 namespace {
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
-
 Tensor lengths(const std::vector<std::int32_t>& values) {
   return Tensor::from<std::int32_t>({static_cast<std::int64_t>(values.size())}, values);
 }

@@ -24,8 +24,6 @@ namespace moliere::bench {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr double khz_per_mhz = 1e3;
-
 /// What an inference library picks its kernels by.
 constexpr std::array interesting_instruction_sets = {
     // x86

@@ -12,6 +12,9 @@
 /// never an error: every machine lacks some of them. `root` is "/" except in tests.
 namespace moliere::bench {
 
+/// The kernel gives frequencies in kHz.
+constexpr double khz_per_mhz = 1e3;
+
 /// The file's text without white space at its ends.
 std::optional<std::string> read_system_text(const std::filesystem::path& file);
 /// A file that holds one integer.

@@ -42,9 +42,8 @@ CoreReadings read_cores(const fs::path& root) {
   for (const int cpu : parse_cpu_list(read_system_text(base / "online").value_or(""))) {
     const fs::path folder = base / fmt::format("cpu{}", cpu);
     if (const auto khz = read_system_integer(folder / "cpufreq/scaling_cur_freq")) {
-      constexpr double khz_per_mhz = 1e3;
-      const double mhz = static_cast<double>(*khz) / khz_per_mhz;
-      readings.fastest_mhz = std::max(readings.fastest_mhz.value_or(0), mhz);
+      readings.fastest_mhz =
+          std::max(readings.fastest_mhz.value_or(0), static_cast<double>(*khz) / khz_per_mhz);
     }
     if (const auto n = read_system_integer(folder / "thermal_throttle/core_throttle_count")) {
       readings.thermal_throttles = readings.thermal_throttles.value_or(0) + *n;

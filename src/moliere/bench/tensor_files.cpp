@@ -21,6 +21,8 @@ namespace moliere::bench {
 namespace fs = std::filesystem;
 namespace {
 
+using moliere::to_string;  // of shapes and types, beside those of this namespace
+
 constexpr std::string_view npy_magic = "\x93NUMPY";
 /// numpy reads no longer header either; a regular expression would exhaust the stack over one.
 constexpr std::size_t longest_header = 10'000;

@@ -52,7 +52,7 @@ Geometry ds1_pions() {
 
 /// 45 equal layers. The ring width is given in micrometres: an integer multiple over 1000 is the
 /// double nearest to the decimal edge in the binning file, a sum of widths is not.
-Geometry silicon(std::string name, int rings, int ring_um, int alpha_bins) {
+Geometry sampled_silicon(std::string name, int rings, int ring_um, int alpha_bins) {
   std::vector<double> edges;
   for (int i = 0; i <= rings; ++i) edges.push_back(i * ring_um / 1000.0);
   std::vector<Layer> layers;
@@ -70,8 +70,8 @@ const std::vector<std::string>& builtin_geometry_names() {
 Geometry builtin_geometry(std::string_view name) {
   if (name == "ds1-photons") return ds1_photons();
   if (name == "ds1-pions") return ds1_pions();
-  if (name == "ds2") return silicon("ds2", 9, 4650, 16);
-  if (name == "ds3") return silicon("ds3", 18, 2325, 50);
+  if (name == "ds2") return sampled_silicon("ds2", 9, 4650, 16);
+  if (name == "ds3") return sampled_silicon("ds3", 18, 2325, 50);
   throw Error(fmt::format("there is no geometry {}", name),
               fmt::format("built in are {}", fmt::join(builtin_geometry_names(), ", ")),
               "choose one of these, or give a binning file (file.xml)");

@@ -2,6 +2,7 @@
 #include "moliere/calo/distances.hpp"
 
 #include "moliere/calo/detail/gram.hpp"
+#include "moliere/calo/index.hpp"
 #include "moliere/calo/parallel.hpp"
 #include "moliere/core/error.hpp"
 #include "moliere/core/random.hpp"
@@ -19,8 +20,6 @@ namespace {
 using Matrix = Eigen::MatrixXd;
 using Vector = Eigen::VectorXd;
 using Rows = std::span<const std::uint32_t>;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 void check(const FeatureMatrix<double>& reference, const FeatureMatrix<double>& sample) {
   if (reference.columns != sample.columns || reference.columns == 0) {

@@ -2,6 +2,7 @@
 #include "moliere/calo/neighbours.hpp"
 
 #include "moliere/calo/detail/gram.hpp"
+#include "moliere/calo/index.hpp"
 #include "moliere/calo/parallel.hpp"
 #include "moliere/core/error.hpp"
 
@@ -20,7 +21,6 @@ using detail::Operand;
 constexpr float infinity = std::numeric_limits<float>::infinity();
 constexpr std::int64_t tile_rows = 384;  // a tile of products stays in the second cache
 
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 std::int64_t tiles(std::int64_t rows) { return (rows + tile_rows - 1) / tile_rows; }
 
 void check(const Points& points, std::int64_t least) {

@@ -2,6 +2,7 @@
 #include "moliere/calo/observables.hpp"
 
 #include "moliere/calo/detail/pairwise_sum.hpp"
+#include "moliere/calo/index.hpp"
 #include "moliere/calo/parallel.hpp"
 #include "moliere/core/error.hpp"
 
@@ -18,8 +19,6 @@ namespace {
 /// Showers that one thread observes at a time: their sums are merged in the order of the blocks, so
 /// that means do not depend on the number of threads.
 constexpr std::int64_t block_rows = 64;
-
-std::size_t at(std::int64_t i) { return static_cast<std::size_t>(i); }
 
 /// Weights of a layer's cells in the sums of moments, (cells) each.
 struct CellWeights {

@@ -338,10 +338,8 @@ std::int64_t ShowerReader::chunk_rows() const {
 
 void ShowerReader::read(std::int64_t first, std::int64_t count, ShowerBatch& batch) const {
   if (first < 0 || count < 0 || first > size() || count > size() - first) {
-    throw about_file(
-        impl_->file,
-        fmt::format("has no rows {} to {}", first, first + std::max<std::int64_t>(count, 1) - 1),
-        fmt::format("it has {} showers", size()), "ask for rows that there are");
+    throw about_file(impl_->file, fmt::format("has no {} rows from {} on", count, first),
+                     fmt::format("it has {} showers", size()), "ask for rows that there are");
   }
   const Hdf5Section section;
   batch.voxels = voxels();

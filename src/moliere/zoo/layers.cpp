@@ -63,7 +63,6 @@ std::string Network::conv(const std::string& x, const Convolution& c) {
       constant(name + "_weight", weights_.centred(shape, fan_in / c.in, fan_in, c.gain));
   const std::string b =
       constant(name + "_bias", weights_.uniform({c.out}, -bias_bound, bias_bound));
-  using Integers = std::vector<std::int64_t>;
   return op("Conv", {x, w, b},
             {{"kernel_shape", Integers(c.dimensions, c.kernel)},
              {"pads", Integers(2 * c.dimensions, c.pad)},
@@ -84,7 +83,6 @@ std::string Network::conv_transpose(const std::string& x, const Convolution& c) 
   const std::string w = constant(name + "_weight", weights_.centred(shape, block, fan_in, c.gain));
   const std::string b =
       constant(name + "_bias", weights_.uniform({c.out}, -bias_bound, bias_bound));
-  using Integers = std::vector<std::int64_t>;
   return op("ConvTranspose", {x, w, b},
             {{"kernel_shape", Integers(c.dimensions, c.kernel)},
              {"pads", Integers(2 * c.dimensions, c.pad)},

@@ -12,6 +12,9 @@
 
 namespace moliere::zoo {
 
+/// A list attribute.
+using Integers = std::vector<std::int64_t>;
+
 /// A graph under construction with its weights: every layer is one call that returns the name of
 /// its output.
 class Network {

@@ -5,8 +5,6 @@
 namespace moliere::zoo {
 namespace {
 
-using Integers = std::vector<std::int64_t>;
-
 std::string scalar(Network& net, const std::string& name, float value) {
   return net.constant(name, Tensor::scalar(value));
 }

@@ -108,7 +108,6 @@ onnx::Model recurrent(const Entry& entry, const Batch& batch) {
   constexpr std::int64_t hidden = 8;
   const std::string kind = entry.name.substr(0, entry.name.find('_'));
   const std::int64_t gates = kind == "LSTM" ? 4 : kind == "GRU" ? 3 : 1;
-  using Integers = std::vector<std::int64_t>;
   Network net(entry);
   std::string x = net.input("input", batch, {steps, features});
   x = net.op("Transpose", {x}, {{"perm", Integers{1, 0, 2}}});  // (20, B, 10)
