@@ -223,9 +223,7 @@ std::vector<int> Geometry::symmetry(int turns, bool reflected) const {
       const int moved = (mirrored + shift) % layer.alpha_bins;
       const int from = layer.first_voxel + alpha * layer.r_bins();
       const int to = layer.first_voxel + moved * layer.r_bins();
-      for (int r = 0; r < layer.r_bins(); ++r) {
-        permutation[static_cast<std::size_t>(from + r)] = to + r;
-      }
+      std::iota(permutation.begin() + from, permutation.begin() + from + layer.r_bins(), to);
     }
   }
   return permutation;

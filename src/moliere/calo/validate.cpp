@@ -206,7 +206,8 @@ double variance_within_rings(std::span<const double> shower, const Geometry& geo
     const int first = strides.layer == 0 ? layer.first_voxel : static_cast<int>(l) * strides.layer;
     for (int r = 0; r < layer.r_bins(); ++r) {
       const auto energy = [&](int alpha) {
-        return shower[static_cast<std::size_t>(first + alpha * strides.alpha + r * strides.r)];
+        const int voxel = first + alpha * strides.alpha + r * strides.r;
+        return shower[static_cast<std::size_t>(voxel)];
       };
       double mean = 0;
       for (int alpha = 0; alpha < layer.alpha_bins; ++alpha) mean += energy(alpha);

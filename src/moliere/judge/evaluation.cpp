@@ -214,25 +214,26 @@ void take_notes(Evaluation& result, const calo::ShowerReader& reference,
   const std::int64_t a = result.reference.size();
   const std::int64_t b = result.sample.size();
   if (a != b) {
-    result.notes.push_back(fmt::format(
+    result.notes.emplace_back(fmt::format(
         "the samples have {} and {} showers: FPD and separation powers depend on the size, so "
         "compare them with figures at these sizes alone",
         a, b));
   }
   if (a < reference.size() || b < sample.size()) {
-    result.notes.push_back(fmt::format("only the first {} of {} and {} of {} showers were used", a,
-                                       reference.size(), b, sample.size()));
+    result.notes.emplace_back(fmt::format("only the first {} of {} and {} of {} showers were used",
+                                          a, reference.size(), b, sample.size()));
   }
   const Halves halves = halves_of(result.reference);
   if (differ(halves.first, halves.second)) {
-    result.notes.push_back(
+    result.notes.emplace_back(
         "the reference's halves differ in incident energy (is it ordered?): its floors are too "
         "high");
   }
   if (differ(result.reference, result.sample)) {
-    result.notes.push_back("the samples differ in incident energy: every figure sees that as well");
+    result.notes.emplace_back(
+        "the samples differ in incident energy: every figure sees that as well");
   }
-  result.notes.push_back(
+  result.notes.emplace_back(
       "floors compare the reference's two halves, each of half the size: statistical floors of "
       "the whole are about half as high");
 }

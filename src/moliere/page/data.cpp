@@ -14,14 +14,14 @@ namespace {
 // Screens have some 1e3 pixels across a chart, and 4 digits are shown on hovering: 4 for contents
 // of bins, 5 for other values, which may be drawn on a range far from 0, 3 for lengths of error
 // bars. Positions may lie close together far from 0 (times, edges): 7.
-constexpr int kPositionDigits = 7;
-constexpr int kValueDigits = 5;
-constexpr int kContentDigits = 4;
-constexpr int kErrorDigits = 3;
+constexpr int position_digits = 7;
+constexpr int value_digits = 5;
+constexpr int content_digits = 4;
+constexpr int error_digits = 3;
 // Maps may have 40500 cells, and a colour scale tells some 100 shades apart.
-constexpr int kCellDigits = 3;
+constexpr int cell_digits = 3;
 // Fewer edges are not worth the words that describe them.
-constexpr std::size_t kLongEdges = 8;
+constexpr std::size_t long_edges = 8;
 
 void append_key(std::string& out, std::string_view key) {
   if (out.back() != '{') out += ',';
@@ -50,7 +50,7 @@ void append_integer(std::string& out, std::string_view key, long value) {
 void append_limit(std::string& out, std::string_view key, const std::optional<double>& limit) {
   if (!limit) return;
   append_key(out, key);
-  append_number(out, *limit, kPositionDigits);
+  append_number(out, *limit, position_digits);
 }
 
 void append_texts(std::string& out, std::string_view key, const std::vector<std::string>& texts) {
@@ -83,8 +83,8 @@ std::vector<double> logarithms(const std::vector<double>& x) {
 
 /// {"from":a,"to":b,"count":n} for equal steps, with "log":true for equal factors, else a list.
 std::string positions(const std::vector<double>& x) {
-  const bool linear = x.size() >= kLongEdges && equal_steps(x);
-  const bool log = !linear && x.size() >= kLongEdges && equal_steps(logarithms(x));
+  const bool linear = x.size() >= long_edges && equal_steps(x);
+  const bool log = !linear && x.size() >= long_edges && equal_steps(logarithms(x));
   std::string out;
   if (linear || log) {
     // All digits: the edges between are made from these two.
@@ -92,7 +92,7 @@ std::string positions(const std::vector<double>& x) {
     append_flag(out, "log", log);
     out += '}';
   } else {
-    append_numbers(out, x, kPositionDigits);
+    append_numbers(out, x, position_digits);
   }
   return out;
 }
@@ -117,10 +117,10 @@ void append_bounds(std::string& out, const Series& series) {
   const std::vector<double> down = distances(series.y, series.lower);
   const std::vector<double> up = distances(series.upper, series.y);
   append_key(out, "down");
-  append_numbers(out, down, kErrorDigits);
+  append_numbers(out, down, error_digits);
   if (same_lengths(down, up)) return;  // page.js takes `down` for both
   append_key(out, "up");
-  append_numbers(out, up, kErrorDigits);
+  append_numbers(out, up, error_digits);
 }
 
 std::string_view name_of(SeriesKind kind) {
@@ -157,7 +157,7 @@ void append_series(std::string& out, const std::vector<Series>& all,
       if (same == known.end()) known.push_back(&series.x);
     }
     append_key(out, "y");
-    append_numbers(out, series.y, series.kind == SeriesKind::steps ? kContentDigits : kValueDigits);
+    append_numbers(out, series.y, series.kind == SeriesKind::steps ? content_digits : value_digits);
     append_bounds(out, series);
     append_texts(out, "names", series.point_names);
     out += '}';
@@ -263,7 +263,7 @@ std::string data(const HeatMapGrid& grid) {
     if (same == known.end()) known.push_back(&map.r_edges);
     append_integer(out, "alpha", map.alpha_bins);
     append_key(out, "values");
-    append_numbers(out, map.values, kCellDigits);
+    append_numbers(out, map.values, cell_digits);
     out += '}';
   }
   return out + "]}";
@@ -278,7 +278,7 @@ std::string data(const MatrixMap& matrix) {
   append_texts(out, "rows", matrix.rows);
   append_texts(out, "columns", matrix.columns);
   append_key(out, "values");
-  append_numbers(out, matrix.values, kCellDigits);
+  append_numbers(out, matrix.values, cell_digits);
   return out + '}';
 }
 

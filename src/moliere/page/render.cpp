@@ -19,24 +19,24 @@ namespace {
 using detail::html;
 
 // From so many drawings on a section has a box that filters them by name.
-constexpr std::size_t kDrawingsWithSearch = 13;
+constexpr std::size_t drawings_with_search = 13;
 // So few maps are drawn large.
-constexpr std::size_t kLargeMaps = 6;
+constexpr std::size_t large_maps = 6;
 // The places of assets/page.css's palette: the reference and six colours.
-constexpr int kColours = 6;
+constexpr int palette_size = 6;
 
 // No request leaves the page, whatever a text in it says.
-constexpr std::string_view kPolicy =
+constexpr std::string_view policy =
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:";
 
 /// Before the first paint: no light flash in the dark theme.
-constexpr std::string_view kEarlyTheme = R"js(
+constexpr std::string_view early_theme = R"js(
 document.documentElement.dataset.theme =
   matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 )js";
 
-constexpr std::string_view kNoScript =
+constexpr std::string_view no_script =
     "<noscript><p class=\"notes warning\">Charts need JavaScript; tables and text do not."
     "</p></noscript>\n";
 
@@ -76,7 +76,7 @@ class Writer {
       out += fmt::format("<p class=\"subtitle\">{}</p>\n", html(page_.subtitle));
     }
     out += "</header>\n";
-    out += kNoScript;
+    out += no_script;
     out += body;
     out += "</main>\n<div id=\"tip\" role=\"status\" hidden></div>\n";
     out += fmt::format("<script type=\"application/json\" id=\"data\">{{{}}}</script>\n", data_);
@@ -133,7 +133,7 @@ class Writer {
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<link rel=\"icon\" href=\"data:,\">\n"
         "<title>{}</title>\n<style>\n{}</style>\n<script>{}</script>\n</head>\n<body>\n",
-        kPolicy, html(page_.title), detail::style(), kEarlyTheme);
+        policy, html(page_.title), detail::style(), early_theme);
   }
 
   std::string navigation() const {
@@ -151,7 +151,7 @@ class Writer {
         fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", section.id, html(section.title));
     out += paragraphs(section.text);
     const auto drawings = std::ranges::count_if(section.items, is_drawing);
-    if (static_cast<std::size_t>(drawings) >= kDrawingsWithSearch) {
+    if (static_cast<std::size_t>(drawings) >= drawings_with_search) {
       out += fmt::format(
           "<p class=\"search\"><label>Find among {} charts <input type=\"search\" "
           "placeholder=\"part of a name\"></label> <output></output></p>\n",
@@ -197,11 +197,11 @@ class Writer {
     for (std::size_t i = 0; i < chart.series.size(); ++i) {
       const int colour = colours[i];
       const std::string place =
-          colour < 0 ? "muted" : std::to_string(colour == 0 ? 0 : (colour - 1) % kColours + 1);
+          colour < 0 ? "muted" : std::to_string(colour == 0 ? 0 : (colour - 1) % palette_size + 1);
       out += fmt::format(
           "<li><button type=\"button\" aria-pressed=\"true\" data-series=\"{}\">"
           "<i class=\"c-{}{}\"></i>{}</button></li>",
-          i, place, colour > kColours ? " dashed" : "", html(chart.series[i].name));
+          i, place, colour > palette_size ? " dashed" : "", html(chart.series[i].name));
     }
     return out + "</ul>\n";
   }
@@ -230,7 +230,7 @@ class Writer {
     add_data(id, detail::data(grid));
     std::string tiles =
         fmt::format("<div class=\"tiles{}\" role=\"img\" aria-label=\"{}\">\n",
-                    grid.maps.size() <= kLargeMaps ? " few" : "", html(detail::describe(grid)));
+                    grid.maps.size() <= large_maps ? " few" : "", html(detail::describe(grid)));
     for (const PolarMap& map : grid.maps) {
       tiles += fmt::format("<div class=\"tile\"><canvas></canvas><span>{}</span></div>\n",
                            html(map.name));
