@@ -10,10 +10,14 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <functional>
+#include <memory>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,45 +26,66 @@ namespace moliere::app {
 namespace {
 namespace fs = std::filesystem;
 
-struct ProgramOutput {
-  int code = -1;
-  std::string out;
-};
+/// A program with this one's standard error and its standard output at hand. Ended with this
+/// object, so that no training goes on when the evaluation was stopped.
+class RunningProgram {
+ public:
+  explicit RunningProgram(std::vector<std::string> words) {
+    std::vector<char*> arguments;
+    for (std::string& word : words) arguments.push_back(word.data());
+    arguments.push_back(nullptr);
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+      throw Error("cannot start moliere-flow", std::strerror(errno), "close other programs");
+    }
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    const int failed =
+        ::posix_spawn(&pid_, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::close(ends[1]);
+    output_ = ends[0];
+    if (failed != 0) {
+      ::close(output_);
+      throw Error("cannot start moliere-flow", std::strerror(failed), "build Molière again");
+    }
+  }
+  RunningProgram(const RunningProgram&) = delete;
+  RunningProgram& operator=(const RunningProgram&) = delete;
+  ~RunningProgram() {
+    if (!ended_) {
+      ::kill(pid_, SIGKILL);
+      wait();
+    }
+    ::close(output_);
+  }
 
-/// Runs a program with this one's standard error; its standard output comes back.
-ProgramOutput run_program(std::vector<std::string> words) {
-  std::vector<char*> arguments;
-  for (std::string& word : words) arguments.push_back(word.data());
-  arguments.push_back(nullptr);
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-    throw Error("cannot start moliere-flow", std::strerror(errno), "close other programs");
+  /// Appends what comes within a moment to `text`; false at the end of the output.
+  bool read(std::string& text) {
+    constexpr int moment_ms = 100;
+    pollfd ready{.fd = output_, .events = POLLIN, .revents = 0};
+    if (::poll(&ready, 1, moment_ms) <= 0) return true;  // nothing yet, or a signal
+    std::array<char, 4096> buffer{};
+    const ssize_t got = ::read(output_, buffer.data(), buffer.size());
+    if (got > 0) text.append(buffer.data(), static_cast<std::size_t>(got));
+    return got > 0 || (got < 0 && errno == EINTR);
   }
-  posix_spawn_file_actions_t actions;
-  ::posix_spawn_file_actions_init(&actions);
-  ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-  pid_t pid = -1;
-  const int failed =
-      ::posix_spawn(&pid, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
-  ::posix_spawn_file_actions_destroy(&actions);
-  ::close(ends[1]);
-  ProgramOutput output;
-  std::array<char, 4096> buffer{};
-  ssize_t got = 0;
-  while (failed == 0 && (got = ::read(ends[0], buffer.data(), buffer.size())) != 0) {
-    if (got > 0) output.out.append(buffer.data(), static_cast<std::size_t>(got));
-    if (got < 0 && errno != EINTR) break;
+
+  /// Its exit code; 128 + signal where a signal ended it.
+  int wait() {
+    int status = 0;
+    while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
+    }
+    ended_ = true;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
-  ::close(ends[0]);
-  if (failed != 0) {
-    throw Error("cannot start moliere-flow", std::strerror(failed), "build Molière again");
-  }
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  output.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-  return output;
-}
+
+ private:
+  pid_t pid_ = -1;
+  int output_ = -1;
+  bool ended_ = false;
+};
 
 /// Beside this program; empty where it was not built.
 fs::path flow_program() {
@@ -86,6 +111,7 @@ std::vector<std::string> command_of(const fs::path& program, const ClassifierReq
                                  "--device",
                                  request.device,
                                  "--json"};
+  if (request.quick) words.insert(words.end(), {"--epochs", "10", "--precision", "float32"});
   if (request.threads > 0) {
     words.insert(words.end(), {"--threads", fmt::to_string(request.threads)});
   }
@@ -101,14 +127,19 @@ std::vector<judge::ClassifierRun> runs_of(const Json& json) {
   return runs;
 }
 
-/// The answer of `moliere-flow classify --json`. Throws Error where there is none.
-Json classify(const std::vector<std::string>& words) {
-  const ProgramOutput output = run_program(words);
-  if (output.code != 0) {
-    throw Error(fmt::format("moliere-flow ended with {}", output.code), "it says why above",
+/// The answer of `moliere-flow classify --json`. Throws Error where there is none, and what `stop`
+/// throws when the user asks to end.
+Json classify(const std::vector<std::string>& words, const std::function<void()>& stop) {
+  RunningProgram program(words);
+  std::string output;
+  while (program.read(output)) stop();
+  const int code = program.wait();
+  stop();  // Ctrl-C reaches both programs: it is no failure of the other
+  if (code != 0) {
+    throw Error(fmt::format("moliere-flow ended with {}", code), "it says why above",
                 "leave the classifiers out with --classifier none");
   }
-  return Json::parse(output.out);
+  return Json::parse(output);
 }
 
 void write_rows(const calo::ShowerReader& reader, calo::RowRange rows, const fs::path& file,
@@ -158,7 +189,7 @@ std::unique_ptr<PreparedFiles> prepare(const ClassifierRequest& request, Progres
 }  // namespace
 
 std::vector<judge::ClassifierResult> run_classifiers(const ClassifierRequest& request,
-                                                     Progress& progress) {
+                                                     StoppableProgress& progress) {
   std::vector<judge::ClassifierResult> results;
   const fs::path program = flow_program();
   std::unique_ptr<PreparedFiles> files;
@@ -171,18 +202,23 @@ std::vector<judge::ClassifierResult> run_classifiers(const ClassifierRequest& re
       result.problem = "needs LibTorch: scripts/setup --all, then build again";
       continue;
     }
-    progress.update(static_cast<double>(i), static_cast<double>(request.features.size()),
-                    fmt::format("classifier {}", features));
+    // It shows how far it is by itself, on our standard error.
+    const auto ask = [&](const std::string& what, const fs::path& first, const fs::path& second) {
+      progress.update(static_cast<double>(i), static_cast<double>(request.features.size()),
+                      fmt::format("classifier {}: {}", features, what));
+      progress.clear();
+      return classify(command_of(program, request, features, first, second),
+                      [&] { progress.check(); });
+    };
     try {
-      const Json json =
-          classify(command_of(program, request, features, files->reference, files->sample));
+      const Json json = ask("generated against reference", files->reference, files->sample);
       result.runs = runs_of(json);
       result.false_positive_rate =
           json.at("roc").at("false_positive_rate").get<std::vector<double>>();
       result.true_positive_rate =
           json.at("roc").at("true_positive_rate").get<std::vector<double>>();
-      result.floor_runs = runs_of(
-          classify(command_of(program, request, features, files->first_half, files->second_half)));
+      result.floor_runs =
+          runs_of(ask("the reference's halves", files->first_half, files->second_half));
     } catch (const Json::exception& error) {
       result.problem = fmt::format("moliere-flow gave no figures: {}", error.what());
     } catch (const Error& error) {

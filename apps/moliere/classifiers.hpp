@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "moliere/calo/geometry.hpp"
-#include "moliere/core/progress.hpp"
 #include "moliere/judge/evaluation.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
+
+#include "stoppable.hpp"
 
 namespace moliere::app {
 
@@ -20,12 +21,14 @@ struct ClassifierRequest {
   std::int64_t rows = 0;  ///< at most of each file; 0: all
   std::string device = "auto";
   int threads = 0;
+  /// A fifth of the epochs, in float32: some 10 times faster than the official settings.
+  bool quick = false;
 };
 
 /// Trains the classifiers in the process of `moliere-flow`, which has LibTorch: generated against
 /// reference, and one half of the reference against the other. Where that program was not built, or
-/// fails, the result says why.
+/// fails, the result says why. Ctrl-C ends the trainings as well: throws Interrupted.
 std::vector<judge::ClassifierResult> run_classifiers(const ClassifierRequest& request,
-                                                     Progress& progress);
+                                                     StoppableProgress& progress);
 
 }  // namespace moliere::app

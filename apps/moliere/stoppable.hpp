@@ -13,8 +13,12 @@ struct Interrupted {};
 class StoppableProgress final : public Progress {
  public:
   explicit StoppableProgress(const std::atomic<bool>& stop) : stop_(stop) {}
-  void update(double done, double total, std::string_view what) override {
+  /// Throws Interrupted after Ctrl-C; where something else shows the progress.
+  void check() const {
     if (stop_) throw Interrupted{};
+  }
+  void update(double done, double total, std::string_view what) override {
+    check();
     console_.update(done, total, what);
   }
   /// The part that comes now, of several.

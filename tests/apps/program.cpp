@@ -28,8 +28,7 @@ std::string text_of(const fs::path& file) {
 }  // namespace
 
 void Program::start(const std::vector<std::string>& arguments) {
-  const fs::path program = fs::path(std::getenv("MOLIERE_BINARY_DIR")) / "bin" / "moliere";
-  std::vector<std::string> words{program.string()};
+  std::vector<std::string> words{binary.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());

@@ -3,6 +3,7 @@
 #include "moliere/core/file.hpp"
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -36,6 +37,8 @@ class Program {
   std::filesystem::path temporary() const { return folder_ / "tmp"; }
 
   std::map<std::string, std::string> environment;
+  std::filesystem::path binary =
+      std::filesystem::path(std::getenv("MOLIERE_BINARY_DIR")) / "bin" / "moliere";
 
  private:
   std::filesystem::path out() const { return folder_ / "stdout"; }

@@ -233,7 +233,7 @@ TEST_F(WrongShowers, AnOutputIsNoInput) {
 TEST_F(WrongShowers, OptionsThatCannotBe) {
   const std::vector<std::pair<Words, std::string>> wrong{
       {{"showers", "plot", photons(), "-g", "ds1-photons", "-o", "x.html", "--rows", "3000"},
-       "has no rows 3000"},
+       "has no row 3000"},
       {{"showers", "plot", photons(), "-g", "ds1-photons", "-o", "x.html", "--rows", "-1"},
        "--rows"},
       {{"showers", "plot", photons(), "-g", "ds9", "-o", "x.html"}, "ds9"},

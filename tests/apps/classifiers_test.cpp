@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// `moliere evaluate` and the program that trains for it: the real one where it was built, and
+// stand-ins that fail in every way.
+#include "moliere/calo/shower_file.hpp"
+#include "moliere/core/file.hpp"
+#include "moliere/core/json.hpp"
+
+#include <csignal>
+#include <cstdlib>
+
+#include "apps/program.hpp"
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace moliere {
+namespace {
+namespace fs = std::filesystem;
+using test::Outcome;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+const char* const good_answer =
+    R"({"runs": [{"seed": 1, "auc": 0.625, "jsd": 0.125}],)"
+    R"( "roc": {"false_positive_rate": [0, 1], "true_positive_rate": [0, 1]}})";
+
+fs::path built(const std::string& name) {
+  return fs::path(std::getenv("MOLIERE_BINARY_DIR")) / "bin" / name;
+}
+
+class Classifiers : public testing::Test {
+ protected:
+  void SetUp() override {
+    const fs::path sample =
+        fs::path(std::getenv("MOLIERE_SOURCE_DIR")) / "data" / "showers" / "photons_ds1_sample.h5";
+    const calo::ShowerReader reader(sample);
+    write("reference.h5", reader.read(0, 300));
+    write("generated.h5", reader.read(300, 600));
+  }
+  void write(const std::string& name, const calo::ShowerBatch& batch) {
+    calo::ShowerWriter writer(folder.path() / name, batch.voxels, {}, {});
+    writer.append(batch);
+    writer.finish();
+  }
+  /// A copy of `moliere` beside a moliere-flow that is this shell script.
+  void stand_in(const std::string& script) {
+    const fs::path programs = folder.path() / "programs";
+    fs::create_directories(programs);
+    fs::copy_file(built("moliere"), programs / "moliere");
+    program.binary = programs / "moliere";
+    const fs::path flow = programs / "moliere-flow";
+    write_atomically(flow, "#!/bin/sh\n" + script + "\n");
+    fs::permissions(flow, fs::perms::owner_all);
+  }
+  static std::vector<std::string> words() {
+    return {"evaluate", "reference.h5", "generated.h5", "-g",           "ds1-photons",
+            "--quick",  "-o",           "judged",       "--classifier", "high"};
+  }
+  Json figures() const { return read_json(folder.path() / "judged" / "evaluation.json"); }
+  /// The one classifier of an evaluation whose moliere-flow is `script`.
+  Json classifier_of(const std::string& script) {
+    stand_in(script);
+    const Outcome outcome = program.run(words());
+    EXPECT_EQ(outcome.code, 0) << outcome.err;
+    return figures().at("classifiers").at(0);
+  }
+
+  TemporaryDirectory folder{"moliere-test"};
+  test::Program program{folder.path()};
+};
+
+TEST_F(Classifiers, AreTrainedByTheProgramBeside) {
+  if (!fs::exists(built("moliere-flow"))) GTEST_SKIP() << "moliere-flow was not built";
+  const Outcome outcome = program.run(words());
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("classifier high AUC"));
+  const Json classifier = figures().at("classifiers").at(0);
+  ASSERT_THAT(classifier.at("runs"), SizeIs(1));
+  // 60 showers of each sample are reported: an AUC scatters by some 0.05 about one half.
+  EXPECT_NEAR(classifier.at("runs").at(0).at("auc").get<double>(), 0.5, 0.25);
+  EXPECT_THAT(program.temporary(),
+              testing::Truly([](const fs::path& path) { return fs::is_empty(path); }));
+}
+
+TEST_F(Classifiers, TheirFiguresReachTheResult) {
+  const Json classifier = classifier_of("echo '" + std::string(good_answer) + "'");
+  EXPECT_EQ(classifier.at("runs").at(0).at("auc"), 0.625);
+  EXPECT_EQ(classifier.at("runs").at(0).at("jsd"), 0.125);
+}
+
+TEST_F(Classifiers, AProgramThatFailsIsAReasonAndAllElseIsThere) {
+  const Json classifier = classifier_of("exit 3");
+  EXPECT_THAT(classifier.dump(), HasSubstr("moliere-flow ended with 3"));
+  EXPECT_TRUE(figures().at("fpd").is_object());
+}
+
+TEST_F(Classifiers, AProgramThatIsKilledIsAReason) {
+  EXPECT_THAT(classifier_of("kill -9 $$").dump(), HasSubstr("moliere-flow ended with 137"));
+}
+
+TEST_F(Classifiers, GarbageAndHalfAnAnswerAreReasons) {
+  EXPECT_THAT(classifier_of("echo 'no JSON'").dump(), HasSubstr("gave no figures"));
+  fs::remove_all(folder.path() / "programs");
+  EXPECT_THAT(classifier_of("echo '{\"runs\": []}'").dump(), HasSubstr("gave no figures"));
+}
+
+TEST_F(Classifiers, WithoutTheProgramTheReasonSaysHowToGetIt) {
+  stand_in("");
+  fs::remove(folder.path() / "programs" / "moliere-flow");
+  const Outcome outcome = program.run(words());
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(figures().at("classifiers").dump(), HasSubstr("scripts/setup --all"));
+}
+
+TEST_F(Classifiers, CtrlCEndsTheTrainingAndWritesNothing) {
+  stand_in("echo training >&2\nexec sleep 1000");
+  program.start(words());
+  ASSERT_TRUE(program.says("training"));
+  program.signal(SIGINT);  // to the one program alone, as a batch system sends it
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder.path() / "judged" / "evaluation.json"));
+  EXPECT_THAT(test::workers_of_session(program.pid()), IsEmpty()) << "nothing trains on";
+}
+
+}  // namespace
+}  // namespace moliere
