@@ -193,18 +193,18 @@ void note_same_files(Evaluation& result) {
     return std::filesystem::equivalent(a, b, error);
   };
   if (same(result.reference_file, result.sample_file)) {
-    result.notes.push_back(
+    result.notes.emplace_back(
         "reference and generated are the same file: every figure is that of showers compared with "
         "themselves and says nothing about a generator");
   }
   if (!result.train_file) return;
   if (same(*result.train_file, result.reference_file)) {
-    result.notes.push_back(
+    result.notes.emplace_back(
         "training and reference are the same file: memorisation needs a reference that the "
         "training did not see");
   }
   if (same(*result.train_file, result.sample_file)) {
-    result.notes.push_back("training and generated are the same file: all showers are copies");
+    result.notes.emplace_back("training and generated are the same file: all showers are copies");
   }
 }
 

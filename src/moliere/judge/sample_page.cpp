@@ -150,7 +150,7 @@ page::Section mean_shower(const SampleView& view, const calo::Geometry& geometry
 }  // namespace
 
 SampleView view_sample(const calo::ShowerReader& reader, const calo::Geometry& geometry,
-                       std::vector<std::int64_t> rows, Progress& progress) {
+                       const std::vector<std::int64_t>& rows, Progress& progress) {
   SampleView view;
   view.file = reader.file();
   view.attributes = reader.attributes();

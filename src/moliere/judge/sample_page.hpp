@@ -27,7 +27,7 @@ struct SampleView {
 /// Throws Error for rows that are not there, a file without showers, energies that are not numbers
 /// or negative.
 SampleView view_sample(const calo::ShowerReader& reader, const calo::Geometry& geometry,
-                       std::vector<std::int64_t> rows, Progress& progress);
+                       const std::vector<std::int64_t>& rows, Progress& progress);
 
 /// Response, layer energies and voxels, profiles, the mean shower and single ones.
 page::Page sample_page(const SampleView& view, const calo::Geometry& geometry);

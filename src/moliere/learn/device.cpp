@@ -35,12 +35,12 @@ c10::DeviceIndex gpu_index(std::string_view name) {
 }  // namespace
 
 c10::Device select_device(std::string_view name) {
-  const std::size_t gpus = torch::cuda::device_count();
+  const int gpus = torch::cuda::device_count();
   if (name == "cpu" || (name == "auto" && gpus == 0)) return c10::Device(c10::kCPU);
   if (name == "auto") return {c10::kCUDA, 0};
   if (name != "cuda" && !name.starts_with("cuda:")) throw unknown_device(name);
   const c10::DeviceIndex index = gpu_index(name);
-  if (static_cast<std::size_t>(index) >= gpus) {
+  if (index < 0 || index >= gpus) {
     throw Error(fmt::format("the device {} is not there", name),
                 gpus == 0 ? "this LibTorch sees no GPU: there is none, or it is the CPU build"
                           : fmt::format("this machine has {}", gpus),

@@ -73,7 +73,8 @@ std::vector<std::uint8_t> labels_of(const std::vector<Entry>& entries) {
 std::vector<double> column_means(const std::vector<double>& values, std::size_t columns) {
   std::vector<double> means(columns);
   for (std::size_t i = 0; i < values.size(); ++i) means[i % columns] += values[i];
-  for (double& mean : means) mean /= static_cast<double>(values.size() / columns);
+  const std::size_t rows = values.size() / columns;
+  for (double& mean : means) mean /= static_cast<double>(rows);
   return means;
 }
 

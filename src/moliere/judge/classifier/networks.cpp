@@ -24,8 +24,8 @@ class Dnn final : public Network {
   Dnn(int columns, int hidden, int layers, int outputs) {
     int width = columns;
     for (int i = 0; i <= layers; ++i) {
-      hidden_.push_back(
-          register_module("hidden" + std::to_string(i), torch::nn::Linear(width, hidden)));
+      torch::nn::Linear layer(width, hidden);
+      hidden_.emplace_back(register_module("hidden" + std::to_string(i), layer));
       width = hidden;
     }
     output_ = register_module("output", torch::nn::Linear(width, outputs));
