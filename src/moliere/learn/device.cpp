@@ -35,7 +35,7 @@ c10::DeviceIndex gpu_index(std::string_view name) {
 }  // namespace
 
 c10::Device select_device(std::string_view name) {
-  const int gpus = torch::cuda::device_count();
+  const c10::DeviceIndex gpus = torch::cuda::device_count();
   if (name == "cpu" || (name == "auto" && gpus == 0)) return c10::Device(c10::kCPU);
   if (name == "auto") return {c10::kCUDA, 0};
   if (name != "cuda" && !name.starts_with("cuda:")) throw unknown_device(name);
@@ -43,7 +43,7 @@ c10::Device select_device(std::string_view name) {
   if (index < 0 || index >= gpus) {
     throw Error(fmt::format("the device {} is not there", name),
                 gpus == 0 ? "this LibTorch sees no GPU: there is none, or it is the CPU build"
-                          : fmt::format("this machine has {}", gpus),
+                          : fmt::format("this machine has {}", int{gpus}),
                 "choose cpu, or auto for what there is");
   }
   return {c10::kCUDA, index};
