@@ -24,6 +24,7 @@ namespace classifier = judge::classifier;
 struct ClassifyCommand {
   std::string reference;
   std::vector<std::string> generated;
+  std::string train;
   std::string geometry;
   std::string features = "low";
   std::string split = "fractions";
@@ -181,6 +182,43 @@ void run_contest(const ClassifyCommand& command, const classifier::ClassifierOpt
   write_result(command, json);
 }
 
+void run_membership(const ClassifyCommand& command, const classifier::ClassifierOptions& options,
+                    const ShowerFeatures& held_out, const ShowerFeatures& generated,
+                    const ShowerFeatures& training, LineProgress& progress) {
+  Json json = json_head(command, options);
+  json["train"] = command.train;
+  json["runs"] = Json::array();
+  std::vector<double> aucs;
+  for (int i = 0; i < command.seeds; ++i) {
+    classifier::ClassifierOptions seeded = options;
+    seeded.seed += static_cast<std::uint64_t>(i);
+    const classifier::MembershipResult run = classifier::test_membership(
+        training.view(), held_out.view(), generated.view(), seeded, progress);
+    aucs.push_back(run.auc);
+    json["runs"].push_back({{"seed", run.seed},
+                            {"auc", run.auc},
+                            {"auc_error", run.auc_error},
+                            {"training_accuracy", run.training_accuracy},
+                            {"share_learnt", run.share_learnt},
+                            {"learnt", run.learnt},
+                            {"unseen", run.unseen},
+                            {"seconds", run.seconds}});
+  }
+  progress.clear();
+  const classifier::Spread auc = classifier::spread(aucs);
+  json["auc"] = json_of(auc);
+  write_result(command, json);
+  if (command.json) return;
+  const Json& first = json["runs"][0];
+  fmt::print(
+      "AUC {:.4f} +- {:.4f} of {} trainings: how often a generated shower is more like those of "
+      "the training\nthan an unseen one is; 0.5: nothing was kept; statistical error {:.4f}\n"
+      "{} showers of each were learnt ({:.0f} % of the training, accuracy {:.3f} on them)\n",
+      auc.mean, auc.standard_deviation, aucs.size(), first["auc_error"].get<double>(),
+      first["learnt"].get<std::int64_t>(), 100 * first["share_learnt"].get<double>(),
+      first["training_accuracy"].get<double>());
+}
+
 void run(const ClassifyCommand& command) {
   const calo::Geometry geometry = calo::find_geometry(command.geometry);
   const classifier::ClassifierOptions options = resolve(command, geometry);
@@ -192,7 +230,14 @@ void run(const ClassifyCommand& command) {
   for (const std::string& file : command.generated) {
     generated.push_back(std::make_unique<ShowerFeatures>(file, geometry, set, progress));
   }
-  if (generated.size() == 1) {
+  if (!command.train.empty()) {
+    if (generated.size() > 1) {
+      throw Error("--train with several generated samples", "each has a training of its own",
+                  "give them one by one");
+    }
+    const ShowerFeatures training(command.train, geometry, set, progress);
+    run_membership(command, options, reference, *generated.front(), training, progress);
+  } else if (generated.size() == 1) {
     run_two_samples(command, options, reference, *generated.front(), progress);
   } else {
     run_contest(command, options, reference, generated, progress);
@@ -214,6 +259,10 @@ void add_classify(CLI::App& app) {
       ->add_option("-g,--geometry", command->geometry,
                    "ds1-photons, ds1-pions, ds2, ds3, or a binning file")
       ->required();
+  classify->add_option(
+      "--train", command->train,
+      "file of the generator's training: asks whether GEN repeats it, by a network "
+      "that knows it by heart; REF is what the generator has not seen");
   classify->add_option("--features", command->features, "low, low-normed, high or cnn")
       ->capture_default_str();
   classify->add_option("--seeds", command->seeds, "trainings, each with a split of its own")

@@ -142,6 +142,18 @@ Json classify(const std::vector<std::string>& words, const std::function<void()>
   return Json::parse(output);
 }
 
+/// Runs `work`; why it gave no figures, or nothing.
+std::string reason_of(const std::function<void()>& work) {
+  try {
+    work();
+    return "";
+  } catch (const Json::exception& error) {
+    return fmt::format("moliere-flow gave no figures: {}", error.what());
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 void write_rows(const calo::ShowerReader& reader, calo::RowRange rows, const fs::path& file,
                 Progress& progress) {
   calo::ShowerWriter::Options options;
@@ -156,6 +168,7 @@ struct PreparedFiles {
   TemporaryDirectory folder{"moliere-classifiers"};
   fs::path reference;
   fs::path sample;
+  fs::path train;  // empty: none
   fs::path first_half;
   fs::path second_half;
 };
@@ -164,20 +177,19 @@ std::unique_ptr<PreparedFiles> prepare(const ClassifierRequest& request, Progres
   auto files = std::make_unique<PreparedFiles>();
   const fs::path folder = files->folder.path();
   const calo::ShowerReader reference(request.reference);
-  const calo::ShowerReader sample(request.sample);
   const auto used = [&](const calo::ShowerReader& reader) {
     return request.rows > 0 ? std::min(request.rows, reader.size()) : reader.size();
   };
-  files->reference = request.reference;
-  files->sample = request.sample;
-  if (used(reference) < reference.size()) {
-    files->reference = folder / "reference.h5";
-    write_rows(reference, {0, used(reference)}, files->reference, progress);
-  }
-  if (used(sample) < sample.size()) {
-    files->sample = folder / "sample.h5";
-    write_rows(sample, {0, used(sample)}, files->sample, progress);
-  }
+  const auto cut = [&](const fs::path& file, const char* name) {
+    const calo::ShowerReader reader(file);
+    if (used(reader) == reader.size()) return file;
+    const fs::path part = folder / name;
+    write_rows(reader, {0, used(reader)}, part, progress);
+    return part;
+  };
+  files->reference = cut(request.reference, "reference.h5");
+  files->sample = cut(request.sample, "sample.h5");
+  if (!request.train.empty()) files->train = cut(request.train, "train.h5");
   const std::int64_t half = used(reference) / 2;
   files->first_half = folder / "first.h5";
   files->second_half = folder / "second.h5";
@@ -188,44 +200,67 @@ std::unique_ptr<PreparedFiles> prepare(const ClassifierRequest& request, Progres
 
 }  // namespace
 
-std::vector<judge::ClassifierResult> run_classifiers(const ClassifierRequest& request,
-                                                     StoppableProgress& progress) {
-  std::vector<judge::ClassifierResult> results;
+TrainedVerdicts run_classifiers(const ClassifierRequest& request, StoppableProgress& progress) {
+  TrainedVerdicts verdicts;
+  if (request.features.empty()) return verdicts;
   const fs::path program = flow_program();
+  const char* const missing = "needs LibTorch: scripts/setup --all, then build again";
   std::unique_ptr<PreparedFiles> files;
-  if (!program.empty() && !request.features.empty()) files = prepare(request, progress);
-  for (std::size_t i = 0; i < request.features.size(); ++i) {
-    const std::string& features = request.features[i];
-    judge::ClassifierResult& result = results.emplace_back();
+  if (!program.empty()) files = prepare(request, progress);
+  const std::size_t trainings = request.features.size() + (request.train.empty() ? 0 : 1);
+  std::size_t number = 0;
+  // It shows how far it is by itself, on our standard error.
+  const auto ask = [&](const std::string& what, const std::vector<std::string>& words) {
+    progress.update(static_cast<double>(number), static_cast<double>(trainings),
+                    "classifier " + what);
+    progress.clear();
+    return classify(words, [&] { progress.check(); });
+  };
+  for (const std::string& features : request.features) {
+    judge::ClassifierResult& result = verdicts.classifiers.emplace_back();
     result.features = features;
     if (program.empty()) {
-      result.problem = "needs LibTorch: scripts/setup --all, then build again";
+      result.problem = missing;
       continue;
     }
-    // It shows how far it is by itself, on our standard error.
-    const auto ask = [&](const std::string& what, const fs::path& first, const fs::path& second) {
-      progress.update(static_cast<double>(i), static_cast<double>(request.features.size()),
-                      fmt::format("classifier {}: {}", features, what));
-      progress.clear();
-      return classify(command_of(program, request, features, first, second),
-                      [&] { progress.check(); });
+    const auto contest = [&](const fs::path& first, const fs::path& second) {
+      return command_of(program, request, features, first, second);
     };
-    try {
-      const Json json = ask("generated against reference", files->reference, files->sample);
+    result.problem = reason_of([&] {
+      const Json json =
+          ask(features + ": generated against reference", contest(files->reference, files->sample));
       result.runs = runs_of(json);
-      result.false_positive_rate =
-          json.at("roc").at("false_positive_rate").get<std::vector<double>>();
-      result.true_positive_rate =
-          json.at("roc").at("true_positive_rate").get<std::vector<double>>();
-      result.floor_runs =
-          runs_of(ask("the reference's halves", files->first_half, files->second_half));
-    } catch (const Json::exception& error) {
-      result.problem = fmt::format("moliere-flow gave no figures: {}", error.what());
-    } catch (const Error& error) {
-      result.problem = error.what();
-    }
+      const Json& roc = json.at("roc");
+      roc.at("false_positive_rate").get_to(result.false_positive_rate);
+      roc.at("true_positive_rate").get_to(result.true_positive_rate);
+      result.floor_runs = runs_of(ask(features + ": the reference's halves",
+                                      contest(files->first_half, files->second_half)));
+    });
+    ++number;
   }
-  return results;
+  if (request.train.empty()) return verdicts;
+  judge::MembershipVerdict& membership = verdicts.membership.emplace();
+  membership.features = "low";  // the voxels: what showers are known by
+  if (program.empty() || request.quick) {
+    membership.problem = program.empty() ? missing : "left out by --quick";
+    return verdicts;
+  }
+  membership.problem = reason_of([&] {
+    std::vector<std::string> words =
+        command_of(program, request, membership.features, files->reference, files->sample);
+    words.insert(words.end(), {"--train", files->train.string()});
+    const Json json = ask(membership.features + ": what was kept of the training", words);
+    membership.training_accuracy = 1;
+    for (const Json& run : json.at("runs")) {
+      membership.aucs.push_back(run.at("auc").get<double>());
+      membership.training_accuracy =
+          std::min(membership.training_accuracy, run.at("training_accuracy").get<double>());
+    }
+    const Json& first = json.at("runs").at(0);
+    first.at("auc_error").get_to(membership.auc_error);
+    first.at("share_learnt").get_to(membership.share_learnt);
+  });
+  return verdicts;
 }
 
 }  // namespace moliere::app

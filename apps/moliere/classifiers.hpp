@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,8 @@ namespace moliere::app {
 struct ClassifierRequest {
   std::filesystem::path reference;
   std::filesystem::path sample;
-  std::string geometry;  ///< as the user named it
+  std::filesystem::path train;  ///< of the generator's training; empty: not asked for
+  std::string geometry;         ///< as the user named it
   std::vector<std::string> features;
   int seeds = 5;
   std::int64_t rows = 0;  ///< at most of each file; 0: all
@@ -28,7 +30,11 @@ struct ClassifierRequest {
 /// Trains the classifiers in the process of `moliere-flow`, which has LibTorch: generated against
 /// reference, and one half of the reference against the other. Where that program was not built, or
 /// fails, the result says why. Ctrl-C ends the trainings as well: throws Interrupted.
-std::vector<judge::ClassifierResult> run_classifiers(const ClassifierRequest& request,
-                                                     StoppableProgress& progress);
+struct TrainedVerdicts {
+  std::vector<judge::ClassifierResult> classifiers;
+  /// Where `train` was given; on the voxels.
+  std::optional<judge::MembershipVerdict> membership;
+};
+TrainedVerdicts run_classifiers(const ClassifierRequest& request, StoppableProgress& progress);
 
 }  // namespace moliere::app

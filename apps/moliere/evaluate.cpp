@@ -46,6 +46,7 @@ ClassifierRequest classifier_request(const EvaluateOptions& given, std::int64_t 
   ClassifierRequest request;
   request.reference = given.reference;
   request.sample = given.sample;
+  request.train = given.train;
   request.geometry = given.geometry;
   request.features = given.classifiers;
   if (given.classifiers.empty()) request.features = {"high", "low"};
@@ -79,7 +80,9 @@ void run_evaluate(const EvaluateOptions& given, StoppableProgress& progress) {
   judge::Evaluation evaluation =
       judge::evaluate(given.reference, given.sample, geometry, options, progress);
   evaluation.quick = given.quick;
-  evaluation.classifiers = run_classifiers(classifier_request(given, options.rows), progress);
+  TrainedVerdicts trained = run_classifiers(classifier_request(given, options.rows), progress);
+  evaluation.classifiers = std::move(trained.classifiers);
+  evaluation.membership = std::move(trained.membership);
   progress.clear();
 
   fmt::print("{}", judge::evaluation_table(evaluation));

@@ -112,6 +112,22 @@ TEST_F(Classifiers, WithoutTheProgramTheReasonSaysHowToGetIt) {
   EXPECT_THAT(figures().at("classifiers").dump(), HasSubstr("scripts/setup --all"));
 }
 
+TEST_F(Classifiers, ATrainingSetIsAskedForAsWell) {
+  stand_in(R"(case "$*" in
+*--train*) echo '{"runs": [{"auc": 0.75, "auc_error": 0.01, "share_learnt": 1, "training_accuracy": 0.9}]}' ;;
+*) echo ')" +
+           std::string(good_answer) + "' ;;\nesac");
+  std::vector<std::string> with_train = words();
+  std::erase(with_train, "--quick");  // which leaves it out
+  // More than the 300 that are in the reference: another sample of the same law.
+  with_train.insert(with_train.end(), {"--train", "generated.h5"});
+  const Outcome outcome = program.run(with_train);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("memorisation, classifier low AUC"));
+  EXPECT_EQ(figures().at("membership").at("verdict"), "memorised");
+  EXPECT_EQ(figures().at("membership").at("auc"), 0.75);
+}
+
 TEST_F(Classifiers, CtrlCEndsTheTrainingAndWritesNothing) {
   stand_in("echo training >&2\nexec sleep 1000");
   program.start(words());

@@ -247,7 +247,7 @@ TEST(Split, DependsOnTheSeedAlone) {
 
 TEST(Split, RefusesTooFewShowersAndEmptyParts) {
   EXPECT_THROW(draw_split({99, 200}, {60, 20, 20}, 1), Error);
-  EXPECT_THROW(draw_split({100, 100}, {100, 0, 0}, 1), Error);
+  EXPECT_THROW(draw_split({100, 100}, {0, 50, 50}, 1), Error);
 }
 
 }  // namespace

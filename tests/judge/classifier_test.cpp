@@ -184,6 +184,7 @@ TEST(Classifier, RefusesOptionsThatDoNotFit) {
   EXPECT_THROW(with([](auto& o) { o.threads = -1; })(), Error);
   EXPECT_THROW(with([](auto& o) { o.kind = NetworkKind::cnn; })(), Error);
   EXPECT_THROW(with([](auto& o) { o.split = SplitCounts{80, 20, 20}; })(), Error);
+  EXPECT_THROW(with([](auto& o) { o.split = SplitCounts{80, 20, 0}; })(), Error);
   EXPECT_THAT(with([](auto& o) { o.device = "tpu"; }),
               ThrowsMessage<Error>(HasSubstr("no device is called 'tpu'")));
   EXPECT_THAT(with([](auto& o) { o.device = "cuda:99"; }),

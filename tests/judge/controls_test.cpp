@@ -144,5 +144,38 @@ TEST_P(GeantAgainstGeant, CannotBeTold) {
   expect_golden(ours.auc, golden().at("controls").at("real, " + GetParam()).at("auc"), "AUC");
 }
 
+/// A network that learns by heart: small, and trained for long.
+ClassifierOptions by_heart() {
+  ClassifierOptions options = settings();
+  options.epochs = 60;
+  return options;
+}
+
+/// On the voxels: 30 high-level features are not enough to know a thousand showers by.
+MembershipResult membership(const ShowerBatch& generated) {
+  const std::string kind = "low";
+  SilentProgress progress;
+  const FeatureMatrix<double> training = features(slice(1, 0), kind);
+  const FeatureMatrix<double> held_out = features(slice(2, 0), kind);
+  const FeatureMatrix<double> asked = features(generated, kind);
+  return test_membership(view(training), view(held_out), view(asked), by_heart(), progress);
+}
+
+TEST(Membership, CopiesOfTheTrainingAreFound) {
+  MOLIERE_NEED_SHARED_DATA();
+  const MembershipResult copies = membership(slice(1, 0));
+  EXPECT_EQ(copies.learnt, rows() / 2);
+  EXPECT_DOUBLE_EQ(copies.share_learnt, 0.5);
+  EXPECT_GT(copies.training_accuracy, 0.7) << "it knows them by heart";
+  EXPECT_GT(copies.auc, 0.5 + 5 * copies.auc_error);
+}
+
+TEST(Membership, NewShowersAreNot) {
+  MOLIERE_NEED_SHARED_DATA();
+  const MembershipResult fresh = membership(slice(2, 1));
+  EXPECT_GT(fresh.training_accuracy, 0.7);
+  EXPECT_LT(std::abs(fresh.auc - 0.5), 3 * fresh.auc_error) << fresh.auc;
+}
+
 }  // namespace
 }  // namespace moliere::judge::classifier

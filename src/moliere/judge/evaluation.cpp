@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 namespace moliere::judge {
 namespace {
@@ -292,6 +293,22 @@ EvaluationOptions EvaluationOptions::quick() {
   options.frechet.batches = 5;
   options.kernel.batch_size = 2000;
   return options;
+}
+
+double MembershipVerdict::mean_auc() const {
+  return std::accumulate(aucs.begin(), aucs.end(), 0.0) / static_cast<double>(aucs.size());
+}
+
+bool MembershipVerdict::finds_copies() const {
+  constexpr double certain = 3;
+  return !aucs.empty() && mean_auc() - 0.5 > certain * auc_error;
+}
+
+std::string MembershipVerdict::verdict() const {
+  constexpr double by_heart = 0.7;  // chance is 0.5
+  if (finds_copies()) return "memorised";
+  if (training_accuracy >= by_heart) return "none";
+  return fmt::format("cannot tell: only {:.0f} % learnt by heart", 100 * training_accuracy);
 }
 
 RunStatistics auc_statistics(const std::vector<ClassifierRun>& runs) {

@@ -60,6 +60,23 @@ struct ClassifierResult {
   std::vector<double> true_positive_rate;
 };
 
+/// What a network that knows the training by heart says of the generated showers.
+struct MembershipVerdict {
+  std::string features;
+  std::string problem;       ///< why there is no figure; empty where there is
+  std::vector<double> aucs;  ///< one a run; 1/2 expected
+  double auc_error = 0;      ///< statistical, of one run
+  double share_learnt = 0;   ///< of the training showers
+  /// On what it learnt, the least of the runs: how much it knows by heart.
+  double training_accuracy = 0;
+  double mean_auc() const;
+  /// The mean lies more than 3 errors above 1/2. (Runs share their showers: their number does not
+  /// make the error smaller.)
+  bool finds_copies() const;
+  /// "memorised", "none", or that it cannot tell since it learnt too little by heart.
+  std::string verdict() const;
+};
+
 /// Mean, population standard deviation and standard error of the mean over runs.
 struct RunStatistics {
   double mean = 0;
@@ -96,6 +113,7 @@ struct Evaluation {
   std::vector<double> correlation_sample;
   Figure correlation_difference;  ///< largest absolute difference of the two
   std::optional<calo::Memorisation> memorisation;
+  std::optional<MembershipVerdict> membership;
   std::vector<ClassifierResult> classifiers;
   std::vector<EventDisplay> events;
   /// What a reader must know: unequal sizes, a reference that is ordered by energy, ...

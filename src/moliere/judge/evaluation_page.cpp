@@ -156,6 +156,17 @@ page::Table summary_table(const Evaluation& evaluation, const calo::Geometry& ge
               it.verdict == calo::MemorisationVerdict::none ? page::CellClass::good
                                                             : page::CellClass::bad);
   }
+  if (evaluation.membership) {
+    const MembershipVerdict& it = *evaluation.membership;
+    const bool known = it.problem.empty();
+    table.add(
+        fmt::format("memorisation: AUC of a classifier that knows the training ({})", it.features),
+        known ? with_error(it.mean_auc(), it.auc_error) : "-", known ? "0.5" : "-",
+        known ? it.verdict() : it.problem,
+        it.finds_copies()        ? page::CellClass::bad
+        : it.verdict() == "none" ? page::CellClass::good
+                                 : page::CellClass::plain);
+  }
   return table.take();
 }
 

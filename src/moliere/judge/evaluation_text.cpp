@@ -111,6 +111,20 @@ Json to_json(const ClassifierResult& result) {
           {"true_positive_rate", result.true_positive_rate}};
 }
 
+std::string membership_line(const MembershipVerdict& it) {
+  const std::string name = fmt::format("memorisation, classifier {} AUC", it.features);
+  if (!it.problem.empty()) return fmt::format("{:<37} {}\n", name, it.problem);
+  return line(name, with_error(it.mean_auc(), it.auc_error), "0.5", it.verdict());
+}
+
+Json to_json(const MembershipVerdict& it) {
+  if (!it.problem.empty()) return {{"features", it.features}, {"problem", it.problem}};
+  return {{"features", it.features},         {"auc", it.mean_auc()},
+          {"auc_error", it.auc_error},       {"runs", it.aucs},
+          {"share_learnt", it.share_learnt}, {"training_accuracy", it.training_accuracy},
+          {"verdict", it.verdict()}};
+}
+
 Json to_json(const calo::Memorisation& it) {
   return {{"generated_median", it.generated_median},
           {"held_out_median", it.held_out_median},
@@ -172,6 +186,7 @@ std::string evaluation_table(const Evaluation& evaluation) {
     text += line("  generated within 1 % distance", fmt::format("{:.2f} %", 100 * it.share_near),
                  "1 %");
   }
+  if (evaluation.membership) text += membership_line(*evaluation.membership);
   for (const std::string& note : evaluation.notes) text += fmt::format("note: {}\n", note);
   return text;
 }
@@ -207,6 +222,7 @@ Json evaluation_json(const Evaluation& evaluation, const calo::Geometry& geometr
                                {"sample", json_numbers(evaluation.correlation_sample)},
                                {"largest_difference", to_json(evaluation.correlation_difference)}};
   json["memorisation"] = evaluation.memorisation ? to_json(*evaluation.memorisation) : Json();
+  json["membership"] = evaluation.membership ? to_json(*evaluation.membership) : Json();
   Json classifiers = Json::array();
   for (const ClassifierResult& result : evaluation.classifiers) {
     classifiers.push_back(to_json(result));

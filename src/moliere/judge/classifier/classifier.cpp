@@ -54,8 +54,15 @@ void require_options(const ClassifierOptions& options) {
 }
 
 SplitCounts split_counts(const ClassifierOptions& options, const std::vector<std::int64_t>& rows) {
-  if (options.split) return *options.split;
-  return fractional_split(*std::min_element(rows.begin(), rows.end()));
+  const SplitCounts counts = options.split
+                                 ? *options.split
+                                 : fractional_split(*std::min_element(rows.begin(), rows.end()));
+  if (counts.train < 1 || counts.test < 1 || counts.validation < 1) {
+    throw Error("a part of the classifier's split is empty",
+                "it trains on one, selects on the next, and is reported on the third",
+                "give all three showers");
+  }
+  return counts;
 }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -211,6 +218,51 @@ MulticlassResult train_multiclass(const FeatureView& reference,
   std::vector<Entry> judged;
   for (std::int64_t row = 0; row < reference.rows; ++row) judged.push_back({classes, row});
   result.mean_log_posterior = column_means(trainer.outputs(judged), generators.size());
+  result.seconds = seconds_since(start);
+  return result;
+}
+
+MembershipResult test_membership(const FeatureView& training, const FeatureView& held_out,
+                                 const FeatureView& generated, const ClassifierOptions& options,
+                                 Progress& progress) {
+  const auto start = std::chrono::steady_clock::now();
+  require_options(options);
+  require_features(training, training.columns, "the training");
+  require_features(held_out, training.columns, "the held-out showers");
+  require_features(generated, training.columns, "the generated showers");
+  MembershipResult result;
+  result.seed = options.seed;
+  result.learnt = std::min(training.rows, held_out.rows / 2);
+  result.unseen = held_out.rows - result.learnt;
+  result.share_learnt = static_cast<double>(result.learnt) / static_cast<double>(training.rows);
+
+  // The positions are the labels. Of the held-out showers, all that do not train are unseen.
+  constexpr int held_out_label = 0;
+  constexpr int generated_label = 2;
+  const Split train =
+      draw_split({held_out.rows, training.rows}, {.train = result.learnt}, options.seed);
+  std::vector<bool> seen(static_cast<std::size_t>(held_out.rows));
+  for (const Entry& entry : train.train) {
+    if (entry.sample == held_out_label) seen[static_cast<std::size_t>(entry.row)] = true;
+  }
+  std::vector<Entry> asked;
+  std::vector<std::uint8_t> labels;
+  for (std::int64_t row = 0; row < held_out.rows; ++row) {
+    if (seen[static_cast<std::size_t>(row)]) continue;
+    asked.push_back({held_out_label, row});
+    labels.push_back(0);
+  }
+  for (std::int64_t row = 0; row < generated.rows; ++row) {
+    asked.push_back({generated_label, row});
+    labels.push_back(1);
+  }
+  detail::Trainer trainer({held_out, training, generated}, 1, options);
+  trainer.train(train, progress);
+  result.training_accuracy = detail::accuracy(trainer.outputs(train.train), train.train);
+  result.auc = roc_auc(trainer.outputs(asked), labels);
+  const auto unseen = static_cast<double>(result.unseen);
+  const auto of_generator = static_cast<double>(generated.rows);
+  result.auc_error = std::sqrt((unseen + of_generator + 1) / (12 * unseen * of_generator));
   result.seconds = seconds_since(start);
   return result;
 }

@@ -115,6 +115,30 @@ RepeatedResult train_repeated(const FeatureView& reference, const FeatureView& s
 /// Parameters that a training on D columns would fit. Throws Error for options that do not fit.
 std::int64_t parameter_count(const ClassifierOptions& options, int columns);
 
+/// What a network that knows a generator's training showers by heart says of the generated ones.
+struct MembershipResult {
+  std::uint64_t seed = 0;
+  /// Chance that it finds a generated shower more like those of the training than a shower that
+  /// nobody has seen: 1/2 where the generator keeps nothing, up to 1/2 + share_learnt / 2 where
+  /// it returns its training.
+  double auc = 0.5;
+  double auc_error = 0;          ///< of an AUC of 1/2 of so many showers (Mann and Whitney 1947)
+  double training_accuracy = 0;  ///< on what it was trained on: how much it knows by heart
+  double share_learnt = 0;       ///< of the training showers
+  std::int64_t learnt = 0;       ///< of each sample
+  std::int64_t unseen = 0;       ///< held-out showers that were kept from it
+  double seconds = 0;
+};
+
+/// Trains a network to tell training showers from one half of the held-out ones, all epochs and
+/// without selecting any: they are of one law, so it can only learn them by heart. It is then asked
+/// about the generated showers and the other half (membership inference; Shokri et al.,
+/// arXiv:1610.05820, asks a classifier in this way about its own training). `options.split` is not
+/// used. Throws Error as train_classifier.
+MembershipResult test_membership(const FeatureView& training, const FeatureView& held_out,
+                                 const FeatureView& generated, const ClassifierOptions& options,
+                                 Progress& progress);
+
 /// A generator's showers in a contest of several.
 struct Contestant {
   std::string name;

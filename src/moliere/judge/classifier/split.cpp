@@ -36,10 +36,9 @@ SplitCounts fractional_split(std::int64_t showers) {
 
 Split draw_split(const std::vector<std::int64_t>& rows, const SplitCounts& counts,
                  std::uint64_t seed) {
-  if (counts.train < 1 || counts.test < 1 || counts.validation < 1) {
-    throw Error("a part of the classifier's split is empty",
-                "it trains on one, selects on the next, and is reported on the third",
-                "give all three showers");
+  if (counts.train < 1 || counts.test < 0 || counts.validation < 0) {
+    throw Error("the classifier's split trains on nothing", "there is nothing to learn from",
+                "give it showers");
   }
   Split split;
   for (std::size_t sample = 0; sample < rows.size(); ++sample) {

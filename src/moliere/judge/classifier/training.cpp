@@ -203,13 +203,15 @@ TrainingLog Trainer::train(const Split& split, Progress& progress) {
                   "lower the learning rate, or look for huge values in the showers");
     }
     log.losses.push_back(loss);
+    log.best_epoch = split.test.empty() ? epoch + 1 : log.best_epoch;
+    if (split.test.empty()) continue;
     log.accuracies.push_back(accuracy(outputs(split.test), split.test));
     if (log.accuracies.back() <= best_accuracy) continue;
     best_accuracy = log.accuracies.back();
     log.best_epoch = epoch + 1;
     best.emplace(*impl_->network);
   }
-  best->restore(*impl_->network);
+  if (best) best->restore(*impl_->network);
   return log;
 }
 

@@ -29,7 +29,8 @@ class Trainer {
   Trainer(const Trainer&) = delete;
   Trainer& operator=(const Trainer&) = delete;
 
-  /// Leaves the network as it was after the best epoch. Throws Error; what `progress` throws.
+  /// Leaves the network as it was after the best epoch, or, where nothing selects it (an empty
+  /// `split.test`), after the last. Throws Error; what `progress` throws.
   TrainingLog train(const Split& split, Progress& progress);
   Outputs outputs(const std::vector<Entry>& entries);
   std::int64_t parameters() const;
