@@ -183,7 +183,7 @@ std::unique_ptr<PreparedFiles> prepare(const ClassifierRequest& request, Progres
   const auto cut = [&](const fs::path& file, const char* name) {
     const calo::ShowerReader reader(file);
     if (used(reader) == reader.size()) return file;
-    const fs::path part = folder / name;
+    fs::path part = folder / name;
     write_rows(reader, {0, used(reader)}, part, progress);
     return part;
   };
