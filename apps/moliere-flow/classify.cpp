@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "../moliere/outputs.hpp"
 #include "commands.hpp"
 #include "shower_features.hpp"
 #include <fmt/format.h>
@@ -81,6 +82,8 @@ Json json_of(const classifier::ClassifierResult& run) {
 /// What every answer begins with: the input and the settings.
 Json json_head(const ClassifyCommand& command, const classifier::ClassifierOptions& options) {
   Json json;
+  json["format"] = "moliere-classify";
+  json["version"] = 1;
   json["moliere"] = {{"version", version()}, {"commit", commit()}};
   json["torch"] = learn::torch_version();
   json["reference"] = command.reference;
@@ -156,6 +159,7 @@ void run_contest(const ClassifyCommand& command, const classifier::ClassifierOpt
   for (int i = 0; i < command.seeds; ++i) {
     classifier::ClassifierOptions seeded = options;
     seeded.seed += static_cast<std::uint64_t>(i);
+    progress.run(i, command.seeds);
     runs.push_back(classifier::train_multiclass(reference.view(), generators, seeded, progress));
     for (std::size_t k = 0; k < logs.size(); ++k) {
       logs[k].push_back(runs.back().mean_log_posterior[k]);
@@ -192,6 +196,7 @@ void run_membership(const ClassifyCommand& command, const classifier::Classifier
   for (int i = 0; i < command.seeds; ++i) {
     classifier::ClassifierOptions seeded = options;
     seeded.seed += static_cast<std::uint64_t>(i);
+    progress.run(i, command.seeds);
     const classifier::MembershipResult run = classifier::test_membership(
         training.view(), held_out.view(), generated.view(), seeded, progress);
     aucs.push_back(run.auc);
@@ -222,7 +227,13 @@ void run_membership(const ClassifyCommand& command, const classifier::Classifier
 void run(const ClassifyCommand& command) {
   const calo::Geometry geometry = calo::find_geometry(command.geometry);
   const classifier::ClassifierOptions options = resolve(command, geometry);
-  if (!command.output.empty()) require_writable(command.output);
+  Outputs outputs;
+  if (!command.output.empty()) {
+    std::vector<std::string> inputs = command.generated;
+    inputs.insert(inputs.end(), {command.reference, command.train});
+    require_other_file(command.output, inputs);
+    outputs.will_write(command.output);
+  }
   const FeatureSet set = feature_set(command.features);
   LineProgress progress;
   const ShowerFeatures reference(command.reference, geometry, set, progress);
@@ -242,6 +253,7 @@ void run(const ClassifyCommand& command) {
   } else {
     run_contest(command, options, reference, generated, progress);
   }
+  outputs.keep();
 }
 
 }  // namespace

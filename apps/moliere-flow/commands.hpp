@@ -25,16 +25,22 @@ class LineProgress final : public Progress {
   /// Wipes the line.
   ~LineProgress() override;
   void update(double done, double total, std::string_view what) override;
+  /// What is told from now on is of run `index` (from 0) of `count`.
+  void run(int index, int count);
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
   bool terminal_;
   bool dirty_ = false;
+  int index_ = 0;
+  int count_ = 1;
   Clock::time_point started_ = Clock::now();
   Clock::time_point shown_ = Clock::now();
 };
 
 void add_classify(CLI::App& app);
+/// Hidden: prints docs/cli-flow.md.
+void add_reference(CLI::App& app);
 
 }  // namespace moliere::app

@@ -22,12 +22,17 @@ int main(int argc, char** argv) {
       "interrupted.");
   cli.get_formatter()->column_width(34);
   app::add_classify(cli);
+  app::add_reference(cli);
 
   try {
     cli.parse(argc, argv);
     return app::success;
   } catch (const CLI::ParseError& error) {
-    return cli.exit(error) == 0 ? app::success : app::user_error;
+    if (error.get_exit_code() == 0) return cli.exit(error);  // --help, --version
+    fmt::print(stderr, "moliere-flow: {} (the command line does not fit) see {} --help\n",
+               error.what(),
+               cli.got_subcommand("classify") ? "moliere-flow classify" : "moliere-flow");
+    return app::user_error;
   } catch (const Error& error) {
     fmt::print(stderr, "moliere-flow: {}\n", error.what());
     return app::user_error;

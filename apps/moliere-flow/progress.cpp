@@ -25,14 +25,21 @@ void LineProgress::clear() {
   dirty_ = false;
 }
 
+void LineProgress::run(int index, int count) {
+  index_ = index;
+  count_ = count;
+}
+
 void LineProgress::update(double done, double total, std::string_view what) {
   const Clock::time_point now = Clock::now();
   if (now - shown_ < (terminal_ ? Clock::duration(terminal_interval) : log_interval)) return;
   shown_ = now;
-  const double share = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0.0;
+  const double within = total > 0 ? std::clamp(done / total, 0.0, 1.0) : 0.0;
+  const double share = (index_ + within) / count_;
   const auto passed = std::chrono::duration_cast<std::chrono::seconds>(now - started_).count();
+  const std::string run = count_ > 1 ? fmt::format("run {} of {}: ", index_ + 1, count_) : "";
   const std::string line =
-      fmt::format("{:3.0f} % {:3}:{:02} {}", 100 * share, passed / 60, passed % 60, what);
+      fmt::format("{:3.0f} % {:3}:{:02} {}{}", 100 * share, passed / 60, passed % 60, run, what);
   if (terminal_) {
     fmt::print(stderr, "\r{:<{}.{}}", line, line_width, line_width);
     dirty_ = true;

@@ -14,11 +14,12 @@
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string_view>
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,8 +27,21 @@ namespace moliere::app {
 namespace {
 namespace fs = std::filesystem;
 
+/// In the child, between fork and exec: only async-signal-safe calls.
+[[noreturn]] void become(char* const* arguments, pid_t parent, int output) {
+  constexpr int not_started = 127;  // as shells say it
+  // Nobody would read what it trains on for; a Ctrl-C given twice leaves no time to end it.
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (::getppid() != parent) ::_exit(not_started);  // moliere died before prctl
+  ::dup2(output, STDOUT_FILENO);
+  ::execv(arguments[0], arguments);
+  constexpr std::string_view message = "cannot start moliere-flow: build Molière again\n";
+  [[maybe_unused]] const ssize_t ignored = ::write(STDERR_FILENO, message.data(), message.size());
+  ::_exit(not_started);
+}
+
 /// A program with this one's standard error and its standard output at hand. Ended with this
-/// object, so that no training goes on when the evaluation was stopped.
+/// object, or with this program, so that no training goes on when the evaluation was stopped.
 class RunningProgram {
  public:
   explicit RunningProgram(std::vector<std::string> words) {
@@ -35,21 +49,16 @@ class RunningProgram {
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     std::array<int, 2> ends{};
-    if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
-      throw Error("cannot start moliere-flow", std::strerror(errno), "close other programs");
-    }
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    const int failed =
-        ::posix_spawn(&pid_, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw not_started(errno);
     output_ = ends[0];
-    if (failed != 0) {
-      ::close(output_);
-      throw Error("cannot start moliere-flow", std::strerror(failed), "build Molière again");
-    }
+    const pid_t self = ::getpid();
+    pid_ = ::fork();
+    if (pid_ == 0) become(arguments.data(), self, ends[1]);
+    const int why = errno;
+    ::close(ends[1]);
+    if (pid_ > 0) return;
+    ::close(output_);
+    throw not_started(why);
   }
   RunningProgram(const RunningProgram&) = delete;
   RunningProgram& operator=(const RunningProgram&) = delete;
@@ -82,6 +91,10 @@ class RunningProgram {
   }
 
  private:
+  static Error not_started(int why) {
+    return {"cannot start moliere-flow", std::strerror(why), "close other programs"};
+  }
+
   pid_t pid_ = -1;
   int output_ = -1;
   bool ended_ = false;

@@ -5,8 +5,11 @@
 #include "moliere/core/file.hpp"
 #include "moliere/core/json.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <functional>
+#include <thread>
 
 #include "apps/program.hpp"
 #include <gmock/gmock.h>
@@ -26,6 +29,16 @@ const char* const good_answer =
 
 fs::path built(const std::string& name) {
   return fs::path(std::getenv("MOLIERE_BINARY_DIR")) / "bin" / name;
+}
+
+/// Whether it comes to hold within a minute.
+bool soon(const std::function<bool()>& condition) {
+  const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
 }
 
 class Classifiers : public testing::Test {
@@ -137,6 +150,41 @@ TEST_F(Classifiers, CtrlCEndsTheTrainingAndWritesNothing) {
   EXPECT_EQ(outcome.code, 130) << outcome.err;
   EXPECT_FALSE(fs::exists(folder.path() / "judged" / "evaluation.json"));
   EXPECT_THAT(test::workers_of_session(program.pid()), IsEmpty()) << "nothing trains on";
+}
+
+TEST_F(Classifiers, CtrlCEndsARealTraining) {
+  if (!fs::exists(built("moliere-flow"))) GTEST_SKIP() << "moliere-flow was not built";
+  std::vector<std::string> long_one = words();
+  long_one.back() = "low";
+  long_one.insert(long_one.end(), {"--seeds", "1000"});
+  program.start(long_one);
+  ASSERT_TRUE(soon([&] { return !test::workers_of_session(program.pid()).empty(); }));
+  program.signal(SIGINT);
+  const Outcome outcome = program.wait();
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_FALSE(fs::exists(folder.path() / "judged"));
+  EXPECT_TRUE(fs::is_empty(program.temporary()));
+  EXPECT_THAT(test::workers_of_session(program.pid()), IsEmpty()) << "nothing trains on";
+}
+
+TEST_F(Classifiers, NothingTrainsOnForAnEvaluationThatWasKilled) {
+  stand_in("echo training >&2\nexec sleep 1000");
+  program.start(words());
+  ASSERT_TRUE(program.says("training"));
+  program.signal(SIGKILL);
+  EXPECT_EQ(program.wait().code, 128 + SIGKILL);
+  const auto left = [&] { return test::workers_of_session(program.pid()); };
+  EXPECT_TRUE(soon([&] { return left().empty(); })) << "it trains on";
+  for (const pid_t pid : left()) ::kill(pid, SIGKILL);
+}
+
+TEST_F(Classifiers, AProgramThatCannotStartIsAReason) {
+  stand_in("");
+  fs::permissions(folder.path() / "programs" / "moliere-flow", fs::perms::owner_read);
+  const Outcome outcome = program.run(words());
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("cannot start moliere-flow"));
+  EXPECT_THAT(figures().at("classifiers").dump(), HasSubstr("moliere-flow ended with 127"));
 }
 
 }  // namespace

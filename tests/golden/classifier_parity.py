@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Trains the CaloChallenge's own network here and in Molière, and compares the means over seeds.
+
+usage: MOLIERE_SHARED=... classifier_parity.py MOLIERE_FLOW [SEEDS]      default: 5 seeds
+
+Not a test of every day: the official width (2048), learning rate and float32 on a core take ten
+minutes. Here eager PyTorch and scikit-learn train as make_classifier_controls.py says, whose
+environment this needs; there `moliere-flow classify` reads the same showers from files and computes
+the features by itself. The sample is one that neither finds too easy: layers shuffled between
+showers. Fewer epochs and smaller batches than the official ones, since the samples are small.
+Exit code 1 where means of AUC or JSD differ by 3 standard errors.
+"""
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import h5py
+import numpy as np
+import torch
+
+import make_classifier_controls as controls
+from make_evaluation_golden import Geometry, Sample, make_sample
+
+GEOMETRY = "ds1-photons"
+PAIR = ("part1", "part2 layers shuffled")
+FEATURES = ("high", "low")
+OFFICIAL = {"hidden": 2048, "layers": 2, "epochs": 10, "batch": 200, "learning_rate": 2e-4}
+LIMIT = 3  # standard errors
+
+
+def write(file, energy, showers):
+    with h5py.File(file, "w") as data:
+        data["incident_energies"] = energy[:, None]
+        data["showers"] = showers
+
+
+def theirs(samples, kind, seeds):
+    """[(AUC, JSD)] of PyTorch."""
+    reference, sample = (controls.features(one, kind) for one in samples)
+    return [controls.train(reference, sample, seed) for seed in range(1, seeds + 1)]
+
+
+def ours(program, files, kind, seeds):
+    """[(AUC, JSD)] of Molière."""
+    answer = subprocess.run(
+        [program, "classify", *files, "-g", GEOMETRY, "--features", kind, "--seeds", str(seeds),
+         "--epochs", str(OFFICIAL["epochs"]), "--batch", str(OFFICIAL["batch"]),
+         "--precision", "float32", "--device", "cpu", "--threads", "1", "--json"],
+        check=True, stdout=subprocess.PIPE)
+    result = json.loads(answer.stdout)
+    for key in ("hidden", "learning_rate"):
+        if result["settings"][key] != OFFICIAL[key]:
+            sys.exit(f"classifier_parity: {key} is {result['settings'][key]} there, "
+                     f"{OFFICIAL[key]} here (the two would differ for that) make them equal")
+    return [(run["auc"], run["jsd"]) for run in result["runs"]]
+
+
+def compare(name, here, there):
+    """Prints a line; whether the means agree."""
+    left, right = controls.spread(here), controls.spread(there)
+    error = math.hypot(left["standard_error"], right["standard_error"])
+    distance = (right["mean"] - left["mean"]) / error
+    print(f"{name:<10} PyTorch {left['mean']:.4f} +- {left['standard_error']:.4f}   "
+          f"Molière {right['mean']:.4f} +- {right['standard_error']:.4f}   "
+          f"{distance:+.1f} standard errors", flush=True)
+    return abs(distance) < LIMIT
+
+
+def main():
+    program = str(pathlib.Path(sys.argv[1]).resolve())
+    seeds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    shared = pathlib.Path(os.environ["MOLIERE_SHARED"])
+    geometry = Geometry(GEOMETRY, shared)
+    controls.SETTINGS.update(OFFICIAL)
+    torch.set_num_threads(1)
+    agree = True
+    with tempfile.TemporaryDirectory() as folder:
+        showers = [make_sample(name, geometry, shared) for name in PAIR]
+        files = [str(pathlib.Path(folder) / f"{k}.h5") for k in range(2)]
+        for file, (energy, voxels) in zip(files, showers):
+            write(file, energy, voxels)
+        samples = [Sample(geometry, *one) for one in showers]
+        print(f"{GEOMETRY}, {len(samples[0].incident)} showers of each sample ({PAIR[0]}; "
+              f"{PAIR[1]}), {seeds} seeds, {OFFICIAL}, PyTorch {torch.__version__}, "
+              f"numpy {np.__version__}", flush=True)
+        for kind in FEATURES:
+            here, there = theirs(samples, kind, seeds), ours(program, files, kind, seeds)
+            for column, figure in enumerate(("AUC", "JSD")):
+                agree &= compare(f"{kind} {figure}", [run[column] for run in here],
+                                 [run[column] for run in there])
+    sys.exit(0 if agree else 1)
+
+
+if __name__ == "__main__":
+    main()
