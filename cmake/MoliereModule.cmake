@@ -37,5 +37,8 @@ function(moliere_add_module NAME)
   if(units AND MOLIERE_BUILD_TESTS AND NOT MOLIERE_SANITIZE)
     add_library(header_test_${NAME} OBJECT ${units})
     target_link_libraries(header_test_${NAME} PRIVATE moliere::${NAME} moliere_flags)
+    # Side by side, one header would lend its includes to the next.
+    set_target_properties(header_test_${NAME} PROPERTIES UNITY_BUILD OFF)
+    target_compile_options(header_test_${NAME} PRIVATE $<$<CONFIG:Release>:-O0>)
   endif()
 endfunction()

@@ -12,6 +12,12 @@ function(moliere_add_test NAME)
   target_link_libraries(test_${NAME} PRIVATE moliere_flags ${ARG_DEPENDS} ${ARG_LINK}
                                              moliere_test_main)
   target_include_directories(test_${NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
+  # What is tested lies in the libraries; the tests' own code is compiled more often than it runs.
+  if(MOLIERE_SANITIZE)
+    target_compile_options(test_${NAME} PRIVATE -O0)
+  else()
+    target_compile_options(test_${NAME} PRIVATE $<$<CONFIG:Release>:-O1>)
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()

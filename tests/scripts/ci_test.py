@@ -47,6 +47,19 @@ class CiRun(unittest.TestCase):
         self.assertRegex(output.splitlines()[-3], r"^tests +\d+ +\d+  ok; 100% tests passed, 0 tests failed out of 42$")
         self.assertRegex(output.splitlines()[-1], r"^total +\d+ +\d+$")
 
+    def test_prints_what_matters_and_logs_everything(self):
+        steps = ("[7/9] Building CXX object a.cpp.o\na.cpp:3: warning: unused\n      Start 12: core.Passes\n"
+                 "11/42 Test #12: core.Passes .......   Passed    0.04 sec\n"
+                 "12/42 Test #13: core.Fails .......***Failed    0.04 sec\nexpected: 3\n")
+        self.script("test", f"printf '%s' '{steps}'; exit 8")
+        code, output, _ = self.run_stages("tests")
+        self.assertEqual(code, 1)
+        for line in ["a.cpp:3: warning: unused", "core.Fails ...***Failed", "expected: 3", "failed (exit code 8)"]:
+            self.assertIn(line, output)
+        for line in ["Building", "core.Passes"]:
+            self.assertNotIn(line, output)
+        self.assertEqual((self.root / "build/ci-logs/tests.log").read_text(encoding="utf-8"), steps)
+
     def test_no_reference_data(self):
         self.assertIn("shared: , preset: ci", self.run_stages("tests")[1])
 
