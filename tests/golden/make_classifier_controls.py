@@ -74,22 +74,27 @@ def split(reference, sample, rng):
 
 
 def scores(model, x):
+    model.eval()
     with torch.no_grad():
-        return torch.sigmoid(model(x).squeeze(1)).numpy().astype(np.float64)
+        rows = [torch.sigmoid(model(part).squeeze(1)) for part in x.split(SETTINGS["batch"])]
+    return torch.cat(rows).cpu().numpy().astype(np.float64)
 
 
-def train(reference, sample, seed):
+def train(reference, sample, seed, make=network, device="cpu"):
     """(AUC, JSD) of one training."""
     torch.manual_seed(seed)
-    training, test, validation = split(reference, sample, np.random.default_rng(seed))
-    model = network(reference.shape[1])
+    parts = split(reference, sample, np.random.default_rng(seed))
+    training, test, validation = [(x.to(device), y) for x, y in parts]
+    targets = training[1].to(device)
+    model = make(reference.shape[1]).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=SETTINGS["learning_rate"])
     loss_of = nn.BCEWithLogitsLoss()
     best, weights = -1.0, None
     for _ in range(SETTINGS["epochs"]):
-        for rows in torch.randperm(len(training[0])).split(SETTINGS["batch"]):
+        model.train()
+        for rows in torch.randperm(len(targets)).to(device).split(SETTINGS["batch"]):
             optimiser.zero_grad()
-            loss_of(model(training[0][rows]).squeeze(1), training[1][rows]).backward()
+            loss_of(model(training[0][rows]).squeeze(1), targets[rows]).backward()
             optimiser.step()
         accuracy = ((scores(model, test[0]) > 0.5) == (test[1].numpy() > 0.5)).mean()
         if accuracy > best:
