@@ -340,7 +340,7 @@ void ShowerReader::read(std::int64_t first, std::int64_t count, ShowerBatch& bat
   if (first < 0 || count < 0 || first > size() || count > size() - first) {
     throw about_file(impl_->file,
                      count == 1 ? fmt::format("has no row {}", first)
-                                : fmt::format("has no rows {} to {}", first, first + count - 1),
+                                : fmt::format("has no {} rows from {} on", count, first),
                      fmt::format("it has {} showers", size()), "ask for rows that there are");
   }
   const Hdf5Section section;
